@@ -1,0 +1,60 @@
+# `make` alone lists what there is. Everything that a target needs is set up by it, once, and kept.
+
+# The first of these that is new enough; another one: make PYTHON=/path/to/python …
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv/bin
+CODE := $(wildcard components dynamic_providers lab tools tests __main__.py)
+# Tests that run at once; make test WORKERS=0 runs them in this very process, for a debugger.
+WORKERS ?= auto
+# What to hand to pytest besides: make test ARGS="tests/unit -k prompt"
+ARGS ?=
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format lab env lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '  make %-7s %s\n' "$$name" "$$text"; done
+
+setup: ## virtual environment and Pulumi engine, made once (the others do this by themselves)
+ifeq ($(PYTHON),)
+	@echo "setup: stopped. Python 3.11 or newer is needed: apt-get install python3, or make PYTHON=/path/to/python" >&2
+	@exit 1
+else
+	@$(PYTHON) -m tools.setup
+endif
+
+demo: setup ## the whole life of a customer's mail flow on the emulated estate, told line by line
+	@$(VENV)/python -m lab.demo
+
+test: setup ## all tests (WORKERS=0: one at a time; ARGS="tests/unit -k name": some of them)
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: setup ## rules, format and types, as CI wants them
+	$(VENV)/ruff check $(CODE)
+	$(VENV)/ruff format --check $(CODE)
+	$(VENV)/mypy $(CODE)
+
+format: setup ## put the code into its form, and what ruff can mend by itself
+	$(VENV)/ruff format $(CODE)
+	$(VENV)/ruff check --fix $(CODE)
+
+lab: setup ## start the emulated gateway and tenant, and say how to log in by hand
+	@$(VENV)/python -m lab
+
+env: ## environment for pulumi by hand: eval "$(make -s env)"
+	@$(PYTHON) -m tools.engine
+
+lock: ## requirements*.in to requirements*.txt anew: the newest that fits, pinned, hashed, without index addresses
+	@$(PYTHON) -m venv --clear .lock-venv && .lock-venv/bin/python -m pip install -q uv==$(UV_VERSION)
+	@for name in requirements requirements-dev; do \
+		.lock-venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+			$$([ $$name = requirements ] || echo -c requirements.txt) -o $$name.txt $$name.in || exit 1; done
+	@rm -rf .lock-venv
+
+clean: ## remove what was made here, except .pulumi-state: a stack's state lives there
+	rm -rf .venv .lock-venv .pulumi-engine .pulumi-home .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The program's parts: settings of a stack, and the components that turn them into resources."""

@@ -1,0 +1,172 @@
+"""Mistakes that no single field shows: settings that contradict each other, repeat, or do not suffice.
+
+Each check looks at the stack file as it is, so that it works beside other mistakes, and is silent about what
+it cannot read: that is reported by the field's own check.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from components import secret_checks
+from components.mistakes import Mistake, nearest, shown
+from components.model_walk import Path, given, key_of
+from components.raw_values import Environment, Values, at, listed_at, normal
+from components.sections import NameSettings
+from components.setting_types import NotYet
+from dynamic_providers import addresses
+from dynamic_providers.model import Model
+
+TABLES = ("destinationControls", "recipientAccess", "smtpRoutes")
+"""Keys of `takeOver` that can be narrowed to one domain: `smtpRoutes.contoso.example`."""
+
+
+def find(values: Values, environment: Environment) -> Iterator[Mistake]:
+    """All of them, in the order of a stack file."""
+    for check in (
+        _tenant_agrees,
+        _several_gateways,
+        _members_twice,
+        _one_listener,
+        _domain_twice,
+        _outbound_suffices,
+        _listed_twice,
+        _rules_apart,
+        _take_over_known,
+    ):
+        yield from check(values, environment)
+    yield from secret_checks.find(values, environment)
+
+
+def not_yet(model: type[Model], values: Values) -> Iterator[Mistake]:
+    """Settings that ask for what is not built: refused, never ignored."""
+    for one in given(model, values):
+        for marker in one.field.metadata:
+            if isinstance(marker, NotYet) and marker.refuses(one.value):
+                asked = f"is {_word(one.value)}, which" if marker.values else "is a setting that"
+                yield Mistake(one.path, f"{asked} is not available yet: leave it out")
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _repeated(values: Sequence[tuple[Path, str | None]], thing: str) -> Iterator[Mistake]:
+    first: dict[str, Path] = {}
+    for path, value in values:
+        if value is not None and value in first:
+            yield Mistake(path, f"is the same {thing} as {shown(first[value])}: keep one of them")
+        elif value is not None:
+            first[value] = path
+
+
+def _tenant_agrees(values: Values, environment: Environment) -> Iterator[Mistake]:
+    written, meant = at(values, "tenant", "id"), environment.get("AZURE_TENANT_ID")
+    if meant and isinstance(written, str) and written.lower() != meant.lower():
+        yield Mistake(
+            ("tenant", "id"),
+            "is another tenant than AZURE_TENANT_ID of the environment: correct one, or unset the variable",
+        )
+
+
+def _several_gateways(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    if len(listed_at(values, "gateway", "members")) > 1 and at(values, "gateway", "cluster") in (None, False):
+        yield Mistake(
+            ("gateway", "members"),
+            "are several gateways without a cluster, which is not available yet: set gateway.cluster to true"
+            " if they are clustered, or give one",
+        )
+
+
+def _members_twice(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    ends: list[tuple[Path, str | None]] = []
+    for index, member in enumerate(listed_at(values, "gateway", "members")):
+        name, port = normal(addresses.host, at(member, "host")), at(member, "port") or 22
+        ends.append((("gateway", "members", index), f"{name}:{port}" if name else None))
+    yield from _repeated(ends, "gateway")
+
+
+def _one_listener(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    inbound, outbound = (at(values, "gateway", f"{way}Listener") for way in ("inbound", "outbound"))
+    if isinstance(inbound, str) and inbound == outbound:
+        yield Mistake(
+            ("gateway", "outboundListener"),
+            "is the same as gateway.inboundListener: on a single listener the sender group would catch other"
+            " tenants' inbound mail; name the private listener",
+        )
+
+
+def _domain_twice(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    domains = at(values, "domains")
+    if isinstance(domains, Mapping):
+        yield from _repeated(
+            [(("domains", str(key)), normal(addresses.domain, key)) for key in domains], "domain"
+        )
+
+
+def _outbound_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    state, secret = at(values, "outbound", "state"), at(values, "outbound", "secret")
+    hosts = at(values, "outbound", "smartHosts")
+    if state in ("all", "pilot") and hosts is None:
+        yield Mistake(
+            ("outbound", "smartHosts"),
+            f"is missing, so there is no outbound address while outbound.state is {state}: give the gateways'"
+            " data 2 addresses or outbound names",
+        )
+    if secret is None and (state in ("all", "pilot") or hosts is not None):
+        yield Mistake(
+            ("outbound", "secret"),
+            "is missing: set OUTBOUND_SECRET in the environment, or"
+            " `pulumi config set --secret --path m365-secure-email:outbound.secret`",
+        )
+
+
+_LISTS: tuple[tuple[Path, Callable[[str], str], str], ...] = (
+    (("inbound", "senderAddresses"), addresses.sender_address, "address"),
+    (("outbound", "smartHosts"), addresses.smart_host, "smart host"),
+    (("takeOver",), str, "key"),
+)
+
+
+def _listed_twice(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    for path, check, thing in _LISTS:
+        listed = listed_at(values, *(str(part) for part in path))
+        yield from _repeated([((*path, i), normal(check, value)) for i, value in enumerate(listed)], thing)
+
+
+def _rules_apart(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    """Names of transport rules are unique, whatever their case (Microsoft Learn, New-TransportRule)."""
+    names = {
+        key: at(values, "names", key) or NameSettings.model_fields[attribute].default
+        for key, attribute in (("inboundRule", "inbound_rule"), ("outboundRule", "outbound_rule"))
+    }
+    if len({str(name).lower() for name in names.values()}) == 1:
+        yield Mistake(
+            ("names", "outboundRule"), "is the same as names.inboundRule: name the two rules differently"
+        )
+
+
+def _take_over_known(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    keys = [key_of(name, field) for name, field in NameSettings.model_fields.items()] + list(TABLES)
+    entries = table_entries(at(values, "domains"))
+    for index, wanted in enumerate(listed_at(values, "takeOver")):
+        if not isinstance(wanted, str) or wanted in keys:
+            continue
+        table, _, entry = wanted.partition(".")
+        if table in TABLES and entry.lower().removesuffix(".") in entries:
+            continue
+        path: Path = ("takeOver", index)
+        if table in TABLES:
+            yield Mistake(path, f"narrows {table} to a domain that is not among the domains: correct it")
+        elif near := nearest(wanted, keys):
+            yield Mistake(path, f"is nothing that can be taken over: did you mean {near}?")
+        else:
+            yield Mistake(path, f"is nothing that can be taken over: known are {', '.join(keys)}")
+
+
+def table_entries(domains: object) -> frozenset[str]:
+    """The domains' keys in the gateway's tables: `contoso.example`, and `.contoso.example` if asked."""
+    entries = set()
+    for key, domain in domains.items() if isinstance(domains, Mapping) else ():
+        name = normal(addresses.domain, key)
+        if name:
+            entries |= {name, f".{name}"} if at(domain, "subdomains") is True else {name}
+    return frozenset(entries)

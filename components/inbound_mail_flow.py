@@ -1,0 +1,62 @@
+"""Mail from the internet through the gateway to Microsoft 365: rows a to e of the guide's steps."""
+
+from typing import Any
+
+import pulumi
+
+from components.context import Context
+from dynamic_providers.exchange.inbound_connector import InboundConnector
+from dynamic_providers.exchange.transport_rule import TransportRule
+from dynamic_providers.gateway.destination_controls import DestinationControls
+from dynamic_providers.gateway.recipient_access import RecipientAccess
+from dynamic_providers.gateway.smtp_routes import SmtpRoutes
+
+
+class InboundMailFlow(pulumi.ComponentResource):
+    """The gateway takes the domains' mail and delivers it to Microsoft 365, which takes it from the gateway."""
+
+    def __init__(self, context: Context, parent: pulumi.Resource) -> None:
+        kind = "m365-secure-email:components:InboundMailFlow"
+        super().__init__(kind, "inbound", {}, pulumi.ResourceOptions(parent=parent))
+        self._tenant(context, self._gateway(context))
+        self.register_outputs({})
+
+    def _gateway(self, context: Context) -> pulumi.Resource:
+        entries, on = context.settings.table_entries, context.on_gateway(self)
+        control = self._control(context)
+        recipients = {domain: {"action": "Accept"} for domain in entries}
+        routes = {domain: {"hosts": [{"host": one.microsoft_mx}]} for domain, one in entries.items()}
+        RecipientAccess(
+            "recipient-access", {**context.gateway_inputs("recipientAccess"), "recipients": recipients}, on
+        )
+        SmtpRoutes("smtp-routes", {**context.gateway_inputs("smtpRoutes"), "routes": routes}, on)
+        return DestinationControls(
+            "destination-controls",
+            {**context.gateway_inputs("destinationControls"), "controls": dict.fromkeys(entries, control)},
+            on,
+        )
+
+    def _control(self, context: Context) -> dict[str, Any]:
+        throttle = context.settings.inbound.throttle
+        if throttle is None:
+            return {"tls": "Preferred"}
+        limits = {"connections": throttle.connections, "messagesPerConnection": throttle.messages_per_connection}
+        return {**limits, "tls": "Preferred"}
+
+    def _tenant(self, context: Context, controls: pulumi.Resource) -> None:
+        settings = context.settings
+        # A gateway that does not use TLS yet would be refused by the connector: the controls come first.
+        InboundConnector(
+            "inbound-connector",
+            **context.tenant_inputs("inboundConnector"),
+            sender_ip_addresses=settings.sender_addresses,
+            opts=context.on_exchange(self, depends_on=[controls]),
+        )
+        TransportRule(
+            "inbound-rule",
+            **context.tenant_inputs("inboundRule"),
+            placement={"below": settings.names.outbound_rule},
+            sender_ip_ranges=settings.sender_addresses,
+            set_scl=-1,
+            opts=context.on_exchange(self),
+        )

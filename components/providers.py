@@ -1,0 +1,52 @@
+"""The provider processes: one for the gateway, one for Exchange, each with its own four threads and only what it needs."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.settings import Settings
+from dynamic_providers.connections import CREDENTIALS
+from dynamic_providers.model import Model
+
+PROJECT = "m365-secure-email"
+
+
+@dataclass(frozen=True)
+class Providers:
+    """The explicit providers that the resources run under."""
+
+    gateway: pulumi.ProviderResource
+    exchange: pulumi.ProviderResource
+
+    @staticmethod
+    def of(settings: Settings, parent: pulumi.Resource) -> "Providers":
+        stack = {"stack": pulumi.get_stack()}
+        gateway = {
+            "gateway": _json(settings.gateway.connection()),
+            **stack,
+            **_credentials(settings, "GATEWAY_"),
+        }
+        tenant = {
+            "tenant": _json(settings.tenant),
+            "endpoints": _json(settings.endpoints),
+            **_credentials(settings, "AZURE_"),
+        }
+        return Providers(_process("gateway", gateway, parent), _process("exchange", tenant, parent))
+
+
+def _process(
+    name: str, arguments: dict[str, str | pulumi.Output[str]], parent: pulumi.Resource
+) -> pulumi.ProviderResource:
+    named = {f"{PROJECT}:{key}": value for key, value in arguments.items()}
+    return pulumi.ProviderResource("pulumi-python", name, named, pulumi.ResourceOptions(parent=parent))
+
+
+def _credentials(settings: Settings, prefix: str) -> dict[str, pulumi.Output[str]]:
+    """Credentials of the stack's config. Those of the environment are not handed on: the process reads them itself."""
+    given = settings.credentials.model_dump() if settings.credentials else {}
+    found = {CREDENTIALS[name]: given.get(name.lower()) for name in CREDENTIALS if name.startswith(prefix)}
+    return {key: pulumi.Output.secret(str(value)) for key, value in found.items() if value}
+
+
+def _json(model: Model) -> str:
+    return model.model_dump_json(by_alias=True, exclude_none=True)

@@ -1,0 +1,125 @@
+"""Types that only a stack file has: secrets, lengths of time, a word for «none», what is not built yet."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from dynamic_providers import wording
+from dynamic_providers.refusal import refuse
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LENGTH_OF_TIME = re.compile(r"([1-9][0-9]{0,6})([smhd])")
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """Marks a setting that is described already and refused until it is built.
+
+    Without values, the whole setting is; with values, only those are.
+    """
+
+    values: tuple[object, ...] = ()
+
+    def refuses(self, value: object) -> bool:
+        """Whether this value of the setting asks for what is not built."""
+        return (
+            any(value is known or value == known for known in self.values)
+            if self.values
+            else value is not None
+        )
+
+
+@dataclass(frozen=True)
+class OrWord:
+    """In place of a value, a word that stands for «none of it»: read as None. An empty setting is no word."""
+
+    word: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read the word before the type does."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say the word where the type has null."""
+        shown = handler(schema)
+        options = [{"const": self.word} if one == {"type": "null"} else one for one in shown["anyOf"]]
+        return {**shown, "anyOf": options}
+
+    def _read(self, value: object) -> object:
+        if value is None:
+            refuse(f"is empty: write {self.word}, or leave the setting out")
+        return None if value == self.word else value
+
+
+def _read_length(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    found = _LENGTH_OF_TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        refuse("is not a length of time: write a whole number and s, m, h or d, such as 75m")
+    length = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if length > timedelta(days=30):
+        refuse("is longer than 30 days: shorten it")
+    return length
+
+
+def _show_length(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_length),
+    PlainSerializer(_show_length, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,6}[smhd]$"}),
+]
+"""A length of time: 30s, 75m, 1h, 2d; 30 days at most."""
+
+
+def _encrypted_or(plain: Mapping[str, Any]) -> WithJsonSchema:
+    """A secret in a stack file: as `pulumi config set --secret --path` writes it."""
+    encrypted = {
+        "type": "object",
+        "properties": {"secure": {"type": "string"}},
+        "required": ["secure"],
+        "additionalProperties": False,
+    }
+    return WithJsonSchema({"anyOf": [encrypted, {"type": "string", **plain}]})
+
+
+def _header_secret(value: SecretStr) -> SecretStr:
+    wording.header_value(value.get_secret_value())
+    return value
+
+
+def _credential(value: SecretStr) -> SecretStr:
+    wording.one_line(value.get_secret_value(), 4096)
+    return value
+
+
+HeaderSecret = Annotated[
+    SecretStr,
+    AfterValidator(_header_secret),
+    _encrypted_or({"pattern": f"^[A-Za-z0-9]{{{wording.HEADER_VALUE_LEAST},{wording.HEADER_VALUE_MOST}}}$"}),
+]
+"""The value of the header that shows where a message comes from: letters and digits only."""
+
+Credential = Annotated[SecretStr, AfterValidator(_credential), _encrypted_or({"minLength": 1})]
+"""A password, key passphrase or client secret."""

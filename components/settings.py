@@ -1,0 +1,170 @@
+"""The settings of a stack: read, checked as a whole, and refused with every mistake at once.
+
+Nothing here opens a connection. docs/reference/settings.md and stacks/settings.schema.json are made from it.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal, Self
+
+import pulumi
+from pydantic import Field, ValidationError
+
+from components import contradictions, secret_checks
+from components.connection_settings import CredentialSettings, EndpointSettings, TenantSettings
+from components.mistakes import Mistake, SettingsError, from_validation
+from components.model_walk import Path
+from components.sections import (
+    Acknowledgement,
+    ChangeSettings,
+    ChecksSettings,
+    CustomerSettings,
+    DomainSettings,
+    GatewaySettings,
+    InboundSettings,
+    NameSettings,
+    OutboundSettings,
+    SettleSettings,
+    distinct,
+)
+from components.setting_types import NotYet
+from components.stack_config import read_config, secret_keys
+from dynamic_providers.field_types import Domain, PlainText
+from dynamic_providers.model import Model
+
+__all__ = ["Settings", "SettingsError", "read_config"]
+
+FROM_ENVIRONMENT: Mapping[str, tuple[str, str]] = {
+    "OUTBOUND_SECRET": ("outbound", "secret"),
+    "AZURE_CLIENT_ID": ("tenant", "clientId"),
+}
+"""Variables that win over a setting."""
+
+STAND_INS: Mapping[str, tuple[str, str]] = {"AZURE_TENANT_ID": ("tenant", "id")}
+"""Variables that stand in for a setting which is not there, and have to agree with one that is.
+
+The tenant is what this stack is about; a variable left over from elsewhere must not lead to another one.
+"""
+
+
+class Settings(Model):
+    """Everything that a stack file says under `m365-secure-email:`."""
+
+    customer: CustomerSettings = Field(description="Whose stack this is.")
+    kind: Annotated[Literal["tenant", "gateway"], NotYet(("gateway",))] = Field(
+        "tenant", description="What the stack is about: a tenant, or a gateway that several tenants share."
+    )
+    mode: Annotated[Literal["manage", "observe"], NotYet(("observe",))] = Field(
+        "manage", description="Whether things are made right, or only looked at."
+    )
+    change: ChangeSettings = Field(
+        ChangeSettings(), description="Why we change something; for commit comments."
+    )
+    tenant: TenantSettings = Field(description="The Microsoft 365 tenant.")
+    gateway: GatewaySettings = Field(description="The Cisco Secure Email gateways.")
+    domains: dict[Domain, DomainSettings] = Field(
+        min_length=1, description="The mail domains that run through the gateway."
+    )
+    inbound: InboundSettings = Field(InboundSettings(), description="Mail from the internet.")
+    outbound: OutboundSettings = Field(OutboundSettings(), description="Mail to the internet.")
+    lockdown: Annotated[Literal["open", "report", "closed"], NotYet(("report", "closed"))] = Field(
+        "open", description="Whether Microsoft 365 refuses mail that comes past the gateway."
+    )
+    checks: Annotated[ChecksSettings | None, NotYet()] = Field(None, description="Mail that proves the path.")
+    names: NameSettings = Field(NameSettings(), description="Names of the objects that we make.")
+    take_over: tuple[PlainText, ...] = Field(
+        (),
+        description="What may be taken over where it exists and differs: keys of names, destinationControls,"
+        " recipientAccess, smtpRoutes, the last three also for one domain, `smtpRoutes.contoso.example`.",
+    )
+    settle: Annotated[SettleSettings | None, NotYet()] = Field(
+        None, description="How long what was removed may still act."
+    )
+    acknowledge: Annotated[tuple[Acknowledgement, ...] | None, NotYet()] = Field(
+        None, description="What the guard would refuse, allowed once."
+    )
+    endpoints: EndpointSettings = Field(
+        EndpointSettings(), description="Other addresses than the public ones."
+    )
+    credentials: CredentialSettings = Field(
+        CredentialSettings(), description="What we log in with, if not from the environment."
+    )
+
+    @classmethod
+    def from_config(
+        cls,
+        values: Mapping[str, object],
+        environment: Mapping[str, str],
+        encrypted: Collection[str] | None = None,
+    ) -> Self:
+        """Check the values of a stack file, objects as parsed JSON, together with the environment.
+
+        `encrypted` are the keys that the engine knows as secret; None where that is not known.
+        Raises SettingsError, which lists every mistake.
+        """
+        merged, sources = _with_environment(values, environment)
+        secret_checks.remember(cls, merged)
+        mistakes: list[Mistake] = []
+        settings = None
+        try:
+            settings = cls.model_validate(merged, by_alias=True, by_name=False)
+        except ValidationError as error:
+            mistakes += [_with_source(one, sources) for one in from_validation(error, cls)]
+        mistakes += contradictions.find(merged, environment)
+        mistakes += contradictions.not_yet(cls, merged)
+        mistakes += secret_checks.in_clear(cls, values, encrypted)
+        if mistakes or settings is None:
+            raise SettingsError(mistakes) from None
+        return settings
+
+    @classmethod
+    def of_this_stack(cls) -> Self:
+        """The settings of the stack that the engine works on; mistakes end the program with their list."""
+        try:
+            return cls.from_config(read_config(), os.environ, secret_keys())
+        except SettingsError as error:
+            raise pulumi.RunError(str(error)) from None
+
+    @property
+    def sender_addresses(self) -> tuple[str, ...]:
+        """What Microsoft sees the gateways deliver from: a gateway may take either of its interfaces."""
+        members = self.gateway.members
+        return distinct(
+            self.inbound.sender_addresses or [a for member in members for a in (member.data1, member.data2)]
+        )
+
+    @property
+    def table_entries(self) -> dict[str, DomainSettings]:
+        """Keys in the gateway's tables: each domain, and `.domain` for its subdomains where that is asked."""
+        entries: dict[str, DomainSettings] = {}
+        for name, domain in self.domains.items():
+            entries |= {name: domain, f".{name}": domain} if domain.subdomains else {name: domain}
+        return entries
+
+    def may_take_over(self, key: str) -> list[str]:
+        """What a resource may take over: `*` for all of it, or single entries of its table."""
+        if key in self.take_over:
+            return ["*"]
+        narrowed = (one.removeprefix(f"{key}.") for one in self.take_over if one.startswith(f"{key}."))
+        return sorted(one.lower().removesuffix(".") for one in narrowed)
+
+
+def _with_environment(
+    values: Mapping[str, object], environment: Mapping[str, str]
+) -> tuple[dict[str, object], dict[Path, str]]:
+    """The values with what the environment says, and where each of the latter comes from."""
+    merged: dict[str, object] = dict(values)
+    sources: dict[Path, str] = {}
+    for variable, (section, key) in {**FROM_ENVIRONMENT, **STAND_INS}.items():
+        inner = merged.get(section, {})
+        if not environment.get(variable) or not isinstance(inner, Mapping):
+            continue
+        if variable in STAND_INS and inner.get(key) is not None:
+            continue
+        merged[section] = {**inner, key: environment[variable]}
+        sources[section, key] = variable
+    return merged, sources
+
+
+def _with_source(mistake: Mistake, sources: Mapping[Path, str]) -> Mistake:
+    return Mistake(mistake.path, mistake.says, sources.get(mistake.path, ""))

@@ -1,0 +1,213 @@
+"""Where things are and with what we log in: connection settings, credentials, and one live connection per target and process."""
+
+import functools
+import ipaddress
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pulumi
+from pydantic import Field
+
+from dynamic_providers import engine
+from dynamic_providers.errors import ManagedError, register_secret, tracebacks_wanted
+from dynamic_providers.field_types import (
+    Guid,
+    Host,
+    HostKey,
+    HttpsUrl,
+    InitialDomain,
+    Label,
+    Port,
+    SenderAddress,
+    UserName,
+)
+from dynamic_providers.field_types import Path as FilePath
+from dynamic_providers.model import Model
+
+if TYPE_CHECKING:
+    from dynamic_providers.exchange.client import ExchangeClient
+    from dynamic_providers.gateway.transaction import Gateway
+
+
+class JumpHost(Model):
+    """The host through which cloud gateways are reached; it forwards only (`direct-tcpip`) and takes public keys."""
+
+    host: Host
+    port: Port = 22
+    user: UserName = "dh-user"
+    host_key: HostKey
+
+
+class Member(Model):
+    """One gateway: where it answers, and the addresses that it delivers from (data 1 inbound, data 2 outbound)."""
+
+    host: Host
+    port: Port = 22
+    user: UserName = "admin"
+    host_key: HostKey
+    data1: SenderAddress
+    data2: SenderAddress
+
+
+class GatewayConnection(Model):
+    """How to reach the gateways. `name` is their identity; addresses may change."""
+
+    name: Label
+    members: tuple[Member, ...] = Field(min_length=1)
+    jump_host: JumpHost | None = None
+    cluster: bool = False
+
+
+class Endpoints(Model):
+    """Other addresses than the public ones: other clouds, proxies, the lab."""
+
+    exchange: HttpsUrl | None = None
+    authority: HttpsUrl | None = None
+    graph: HttpsUrl | None = None
+    ca_bundle: FilePath | None = None
+
+
+class TenantConnection(Model):
+    """Which Microsoft 365 tenant, and the app registration that we log in as."""
+
+    id: Guid
+    initial_domain: InitialDomain
+    client_id: Guid
+    cloud: Literal["worldwide", "gccHigh", "dod", "china"] = "worldwide"
+
+
+class NotConfigured(ManagedError):
+    """A credential or connection setting is missing."""
+
+
+# What a provider process is given: its own arguments, not the stack's config. Environment variable → argument.
+CREDENTIALS = {
+    "GATEWAY_PASSWORD": "gatewayPassword",
+    "GATEWAY_KEY_FILE": "gatewayKeyFile",
+    "GATEWAY_KEY_PASSPHRASE": "gatewayKeyPassphrase",
+    "AZURE_CLIENT_ID": "azureClientId",
+    "AZURE_TENANT_ID": "azureGuid",
+    "AZURE_CLIENT_SECRET": "azureClientSecret",
+    "AZURE_CLIENT_CERTIFICATE_PATH": "azureClientCertificatePath",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD": "azureClientCertificatePassword",
+}
+_SECRET = {
+    "GATEWAY_PASSWORD",
+    "GATEWAY_KEY_PASSPHRASE",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+}
+_PLAIN = ("gateway", "tenant", "endpoints", "stack")
+
+_arguments: dict[str, str] = {}
+_lock = threading.RLock()
+
+
+def configure(config: pulumi.dynamic.Config) -> None:
+    """Take over what the engine gives a provider process at its start, and begin to watch the engine."""
+    for key in (*_PLAIN, *CREDENTIALS.values()):
+        value = config.get(key)
+        if value:
+            _arguments[key] = str(value)
+    if not tracebacks_wanted():
+        sys.tracebacklimit = 0  # leaves one clean line of what the engine prints for an error
+    engine.watch()
+
+
+def credential(name: str) -> str | None:
+    """A credential by the name of its environment variable, which wins over the stack's config."""
+    value = os.environ.get(name) or _arguments.get(CREDENTIALS[name])
+    if name in _SECRET:
+        register_secret(value)
+    return value or None
+
+
+def argument(name: str) -> str:
+    """A plain argument of this provider process, as text (objects as JSON)."""
+    try:
+        return _arguments[name]
+    except KeyError:
+        raise NotConfigured(
+            f"no «{name}» was given to this provider", fix="use it under the project's own provider"
+        ) from None
+
+
+def gateway_connection() -> GatewayConnection:
+    """How this process reaches the gateways."""
+    return GatewayConnection.model_validate_json(argument("gateway"))
+
+
+def tenant_connection() -> TenantConnection:
+    """Which tenant this process works on."""
+    return TenantConnection.model_validate_json(argument("tenant"))
+
+
+def endpoints() -> Endpoints:
+    """Where the clouds' end points are, if not where they usually are."""
+    return Endpoints.model_validate_json(_arguments.get("endpoints", "{}"))
+
+
+def stack_name() -> str:
+    """The stack's name, for commit comments."""
+    return _arguments.get("stack", "")
+
+
+def connect_address(host: str, port: int) -> tuple[str, int]:
+    """Where to connect for a host and port: there, or where the file that M365SE_CONNECT names leads (the lab)."""
+    table = _connect_table(os.environ.get("M365SE_CONNECT", ""))
+    name = _plain_name(host)
+    there = table.get(f"{name}:{port}") or table.get(name)
+    return (str(there["host"]), int(str(there["port"]))) if there else (host, port)
+
+
+@functools.cache
+def _connect_table(file: str) -> dict[str, dict[str, object]]:
+    if not file:
+        return {}
+    try:
+        table: dict[str, dict[str, object]] = json.loads(Path(file).read_text())
+    except (OSError, ValueError) as error:
+        raise NotConfigured(
+            f"cannot read it: {error}",
+            where=f"M365SE_CONNECT={file}",
+            fix="start the lab, or unset the variable",
+        ) from None
+    return table
+
+
+def _plain_name(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.lower().rstrip(".")
+
+
+_live: dict[str, object] = {}
+
+
+def gateway() -> "Gateway":
+    """The one live connection to the gateways of this process."""
+    from dynamic_providers.gateway.transaction import Gateway
+
+    with _lock:
+        if "gateway" not in _live:
+            _live["gateway"] = Gateway(gateway_connection())
+        live = _live["gateway"]
+    assert isinstance(live, Gateway)
+    return live
+
+
+def exchange() -> "ExchangeClient":
+    """The one client of the tenant of this process."""
+    from dynamic_providers.exchange.client import ExchangeClient
+
+    with _lock:
+        if "exchange" not in _live:
+            _live["exchange"] = ExchangeClient(tenant_connection(), endpoints())
+        live = _live["exchange"]
+    assert isinstance(live, ExchangeClient)
+    return live

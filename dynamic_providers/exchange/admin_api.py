@@ -1,0 +1,230 @@
+"""The Exchange Online admin API: one POST, `InvokeCommand`, that runs one cmdlet.
+
+It is what Microsoft's own PowerShell module calls, as every tool does; Microsoft supports no direct calls.
+Nothing outside this module knows what goes over the wire.
+"""
+
+import json
+import random
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from dynamic_providers import engine
+from dynamic_providers.connections import Endpoints, TenantConnection
+from dynamic_providers.exchange.authority import Authority, Token
+from dynamic_providers.exchange.clouds import CLOUDS
+from dynamic_providers.exchange.errors import (
+    AlreadyExists,
+    AppRoleMissing,
+    CmdletRefused,
+    DirectoryRoleMissing,
+    NotAllowed,
+    NotFound,
+    Throttled,
+    TokenRefused,
+    Transient,
+    Truncated,
+    Unreadable,
+)
+from dynamic_providers.exchange.faults import read_fault, reason_headers, request_id
+from dynamic_providers.exchange.transport import Https
+
+Row = dict[str, Any]
+Parameters = Mapping[str, Any]
+
+_SYSTEM_MAILBOX: Final = (
+    "SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"  # the same in every tenant
+)
+_APP_ROLE: Final = "Exchange.ManageAsApp"
+_READS: Final = ("Get", "Validate")
+_DONE_BEFORE: Final = {"New": AlreadyExists, "Remove": NotFound}
+_CUT: Final = re.compile(r"more results|only the first \d|increase the value .*ResultSize", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long we go on when it does not work at once; seconds.
+
+    Attempts and waits are those of Microsoft's PowerShell module.
+    """
+
+    attempts: int = 6
+    first_wait: float = 2.0
+    longest_wait: float = 60.0
+    deadline: float = 300.0  # of one cmdlet, with all its attempts
+    read_back: float = 90.0  # until a write can be read; field practice is a minute
+    first_look: float = 0.25
+
+
+class AdminApi:
+    """Runs cmdlets in one tenant; thread-safe."""
+
+    def __init__(self, tenant: TenantConnection, endpoints: Endpoints, patience: Patience) -> None:
+        host = endpoints.exchange or f"https://{CLOUDS[tenant.cloud].exchange}"
+        self._url = f"{host}/adminapi/beta/{tenant.id}/InvokeCommand"
+        self._https = Https(endpoints.ca_bundle)
+        self._authority = Authority(tenant, endpoints, self._https)
+        self._patience = patience
+        self._tenant = tenant
+        self._connection_id = str(uuid.uuid4())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._https.close()
+
+    def run(self, cmdlet: str, parameters: Parameters) -> list[Row]:
+        """Run a cmdlet and give its rows. What may pass by itself is tried again until our patience ends.
+
+        After a retry, «exists already» of a New- and «not found» of a Remove- are no failures: an earlier
+        attempt may have worked although its answer was lost. The caller reads back and compares.
+        """
+        verb, where = cmdlet.partition("-")[0], f"{self._tenant.initial_domain}, {cmdlet}"
+        done_before = _DONE_BEFORE.get(verb)
+        tries = 0
+
+        def attempt() -> list[Row]:
+            nonlocal tries
+            tries += 1
+            if verb not in _READS:
+                engine.require_alive()
+            try:
+                return self._once(cmdlet, parameters, where)
+            except CmdletRefused as error:
+                if tries > 1 and done_before is not None and isinstance(error, done_before):
+                    return []
+                raise
+
+        return self._retrying()(attempt)
+
+    # --- one attempt ----------------------------------------------------------------------------------------
+
+    def _once(self, cmdlet: str, parameters: Parameters, where: str) -> list[Row]:
+        token = self._authority.token()
+        response = self._post(cmdlet, parameters, token)
+        if response.status_code == 401:
+            token = self._authority.renewed(token)
+            response = self._post(cmdlet, parameters, token)
+        if response.status_code in (401, 403):
+            raise self._not_allowed(response, token, where)
+        if response.status_code == 204:
+            return []
+        if response.status_code != 200:
+            raise read_fault(response).error(where)
+        return _rows(response, where, reads=cmdlet.startswith("Get-"))
+
+    def _post(self, cmdlet: str, parameters: Parameters, token: Token) -> requests.Response:
+        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}}
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token.text}",
+            "Content-Type": "application/json; charset=utf-8",
+            "X-AnchorMailbox": "APP:" + _SYSTEM_MAILBOX.format(tenant=self._tenant.id),
+            "X-CmdletName": cmdlet,
+            "X-ResponseFormat": "json",
+            "X-SerializationLevel": "Partial",
+            "X-ClientApplication": "m365-secure-email",
+            "Prefer": "odata.maxpagesize=1000",
+            "connection-id": self._connection_id,
+            "client-request-id": str(uuid.uuid4()),
+        }
+        return self._https.post(
+            self._url, data=json.dumps(body, ensure_ascii=False).encode(), headers=headers
+        )
+
+    def _not_allowed(self, response: requests.Response, token: Token, where: str) -> NotAllowed:
+        """Neither role → 401; app role alone, or unknown cmdlet → 403. The token tells of the app role."""
+        reason, request = reason_headers(response), request_id(response)
+        said = f"{response.status_code}{f' ({reason})' if reason else ''}"
+        client = self._authority.client_id
+        if token.lacks(_APP_ROLE):
+            return AppRoleMissing(
+                f"not allowed, {said}: the app registration {client} lacks the app role {_APP_ROLE}",
+                where=where,
+                fix="give it that application permission of Office 365 Exchange Online, with admin consent",
+                request_id=request,
+            )
+        if response.status_code == 403:
+            return DirectoryRoleMissing(
+                f"not allowed, {said}: the app role {_APP_ROLE} is there, but the service principal of "
+                f"{client} has no directory role that allows this cmdlet",
+                where=where,
+                fix="make it Exchange Administrator in Entra (Global Reader is enough to preview); "
+                "that can take minutes to act",
+                request_id=request,
+            )
+        return TokenRefused(
+            f"not allowed, {said}: a new token was refused too",
+            where=where,
+            fix=f"check the app role {_APP_ROLE} and its consent, tenant.id and tenant.cloud",
+            request_id=request,
+        )
+
+    # --- patience -------------------------------------------------------------------------------------------
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(Transient),
+            wait=self._wait,
+            stop=self._enough,
+            sleep=time.sleep,
+            retry_error_callback=self._give_up,
+        )
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Transient) and error.retry_after is not None:
+            return error.retry_after
+        wait = self._patience.first_wait * 2.0 ** (state.attempt_number - 1)
+        return min(self._patience.longest_wait, wait) * random.uniform(0.8, 1.2)  # noqa: S311 — spreads retries, no secret
+
+    def _enough(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        spent = (state.seconds_since_start or 0.0) + state.upcoming_sleep
+        too_often = state.attempt_number >= self._patience.attempts and not isinstance(error, Throttled)
+        return too_often or spent > self._patience.deadline
+
+    def _give_up(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, Transient)
+        asked = f", and the server asks to wait {error.retry_after:g} s more" if error.retry_after else ""
+        spent = f"{state.attempt_number} attempts in {state.seconds_since_start or 0:.0f} s"
+        raise type(error)(
+            f"{error.what}; given up after {spent}{asked}",
+            where=error.where,
+            fix="run it again later; what was done so far is kept",
+        ) from None
+
+
+def _rows(response: requests.Response, where: str, *, reads: bool) -> list[Row]:
+    """The rows of an answer, without OData's annotations. A cut list is an error: the rest may be there."""
+    request = request_id(response)
+    if not response.content.strip() and not reads:
+        return []
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        raise Unreadable("the answer is no JSON", where=where, request_id=request) from None
+    if not isinstance(answer, dict) or "error" in answer:
+        raise Unreadable("the answer is none of the admin API", where=where, request_id=request)
+    warnings = [
+        str(one) for key in ("@adminapi.warnings", "adminapi.warnings") for one in answer.get(key) or []
+    ]
+    if "@odata.nextLink" in answer or any(_CUT.search(one) for one in warnings):
+        raise Truncated(
+            "the list came back cut, although all of it was asked for",
+            where=where,
+            fix="run it again; if it stays so, please report it",
+            request_id=request,
+        )
+    value = answer.get("value")
+    rows = [] if value is None else value
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unreadable("the answer holds no rows", where=where, request_id=request)
+    return [{key: one for key, one in row.items() if "@" not in key} for row in rows]

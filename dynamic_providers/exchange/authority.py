@@ -1,0 +1,209 @@
+"""The token: from Microsoft Entra by MSAL, with a client secret or a certificate, kept in memory only."""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msal  # type: ignore[import-untyped]
+from requests.exceptions import RequestException
+
+from dynamic_providers.connections import Endpoints, TenantConnection, credential
+from dynamic_providers.errors import register_secret
+from dynamic_providers.exchange.certificate import read_certificate
+from dynamic_providers.exchange.clouds import CLOUDS
+from dynamic_providers.exchange.errors import (
+    BlockedByPolicy,
+    ExpiredSecret,
+    LoginRefused,
+    NoCredential,
+    NoExchange,
+    NoSuchApp,
+    NoSuchTenant,
+    OtherTenant,
+    ServerTrouble,
+    Throttled,
+    Transient,
+    UnknownCertificate,
+    WrongClock,
+    WrongSecret,
+)
+from dynamic_providers.exchange.transport import Https
+
+_CODE: Final = re.compile(r"AADSTS(\d+)")
+_APP: Final = "app registration {client}"
+_WORDS: Final[Mapping[int, tuple[type[LoginRefused], str, str]]] = {
+    7000215: (
+        WrongSecret,
+        f"the client secret of the {_APP} is wrong",
+        "give the secret's value, not its id, in AZURE_CLIENT_SECRET",
+    ),
+    7000222: (
+        ExpiredSecret,
+        f"the client secret of the {_APP} has expired",
+        "make a new one in Entra and put it into AZURE_CLIENT_SECRET",
+    ),
+    700016: (
+        NoSuchApp,
+        f"there is no {_APP} in this tenant",
+        "check the setting tenant.clientId and AZURE_CLIENT_ID, and that the app has consent in this tenant",
+    ),
+    90002: (NoSuchTenant, "there is no tenant {tenant}", "check the settings tenant.id and tenant.cloud"),
+    700027: (
+        UnknownCertificate,
+        f"the certificate is not registered with the {_APP}",
+        "upload it in Entra, or name the registered one in AZURE_CLIENT_CERTIFICATE_PATH",
+    ),
+    700024: (
+        WrongClock,
+        "Entra finds our proof of identity outside its time",
+        "set this machine's clock (NTP), then run it again",
+    ),
+    53003: (
+        BlockedByPolicy,
+        f"a Conditional Access policy keeps the {_APP} out",
+        "let this machine's address in, or leave the app out of that policy (Entra, sign-in logs name it)",
+    ),
+    500011: (
+        NoExchange,
+        "Exchange Online is not in this tenant",
+        "check the settings tenant.id and tenant.cloud, and that the tenant has an Exchange Online plan",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Token:
+    """One access token. Its text appears nowhere: neither in `repr` nor, being registered, in an error."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Token([secret])"
+
+    def lacks(self, role: str) -> bool:
+        """Whether it says itself that it does not hold an app role; one that cannot be read says nothing."""
+        try:
+            middle = self.text.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        except (IndexError, ValueError):
+            return False
+        return isinstance(claims, dict) and role not in claims.get("roles", [])
+
+
+class Authority:
+    """Gives tokens for one tenant's Exchange; thread-safe, one request at a time."""
+
+    def __init__(self, tenant: TenantConnection, endpoints: Endpoints, https: Https) -> None:
+        self._tenant = tenant
+        self._cloud = CLOUDS[tenant.cloud]
+        self._url = f"{endpoints.authority or f'https://{self._cloud.login}'}/{tenant.id}"
+        self._https = https
+        self._lock = threading.Lock()
+        self._app: msal.ConfidentialClientApplication | None = None
+        self._given: Token | None = None
+        self.client_id = credential("AZURE_CLIENT_ID") or tenant.client_id
+        named = credential("AZURE_TENANT_ID")
+        if named and named.lower() not in (tenant.id.lower(), tenant.initial_domain.lower()):
+            raise OtherTenant(
+                f"AZURE_TENANT_ID names the tenant {named}, the stack {tenant.id}",
+                where=tenant.initial_domain,
+                fix="unset AZURE_TENANT_ID, or log in for the stack's tenant",
+            )
+
+    def token(self) -> Token:
+        """A token that is valid now: the one in memory, or a new one when that runs out."""
+        with self._lock:
+            return self._acquire()
+
+    def renewed(self, refused: Token) -> Token:
+        """A newer token than the one that was refused; another thread may have got it already."""
+        with self._lock:
+            if self._given is not None and self._given != refused:
+                return self._given
+            self._app = None
+            return self._acquire()
+
+    def _acquire(self) -> Token:
+        try:
+            if self._app is None:
+                self._app = self._new_app()
+            answer = self._app.acquire_token_for_client(scopes=[self._cloud.scope])
+        except (ValueError, RuntimeError, RequestException, msal.exceptions.MsalError) as error:
+            self._app = None  # MSAL answers from memory for a while after a failure
+            raise self._failure(error) from None
+        text = answer.get("access_token")
+        if not isinstance(text, str):
+            self._app = None
+            if answer.get("error") == "temporarily_unavailable":
+                raise ServerTrouble("the login is in trouble", where=self._where)
+            raise self._refusal(str(answer.get("error_description") or answer.get("error") or ""), answer)
+        if self._given is None or self._given.text != text:
+            register_secret(text)
+            self._given = Token(text)
+        return self._given
+
+    def _new_app(self) -> msal.ConfidentialClientApplication:
+        return msal.ConfidentialClientApplication(
+            self.client_id,
+            client_credential=self._credential(),
+            authority=self._url,
+            http_client=self._https,
+            instance_discovery=False,  # else MSAL asks the worldwide cloud about every other host
+        )
+
+    def _credential(self) -> str | dict[str, str]:
+        """Secret before certificate, as Azure's own libraries take them."""
+        secret, file = credential("AZURE_CLIENT_SECRET"), credential("AZURE_CLIENT_CERTIFICATE_PATH")
+        if secret:
+            return secret
+        if file:
+            return read_certificate(file, credential("AZURE_CLIENT_CERTIFICATE_PASSWORD"))
+        raise NoCredential(
+            "nothing to log in to Exchange with",
+            where=self._tenant.initial_domain,
+            fix="set AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH",
+        )
+
+    def _failure(self, error: BaseException) -> LoginRefused | Transient:
+        """MSAL raises ValueError where the tenant is wrong, and keeps Entra's words in an inner one."""
+        said = " ".join(str(one) for one in _chain(error))
+        if "HTTP status: 429" in said:
+            return Throttled("the login asks to wait: too many requests", where=self._where)
+        if _CODE.search(said):
+            return self._refusal(said, {})
+        if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):
+            return NoSuchTenant(
+                f"the login of {self._tenant.id} cannot be found",
+                where=self._where,
+                fix="check the settings tenant.id, tenant.cloud and endpoints.authority",
+            )
+        return ServerTrouble(f"the login is in trouble: {type(error).__name__}", where=self._where)
+
+    def _refusal(self, said: str, answer: Mapping[str, Any]) -> LoginRefused:
+        codes = [int(code) for code in answer.get("error_codes", [])] + [
+            int(code) for code in _CODE.findall(said)
+        ]
+        request = str(answer.get("correlation_id") or "")
+        for code in codes:
+            if code in _WORDS:
+                error, what, fix = _WORDS[code]
+                text = what.format(client=self.client_id, tenant=self._tenant.id)
+                return error(f"{text} (AADSTS{code})", where=self._where, fix=fix, request_id=request)
+        first = said.splitlines()[0] if said else "no reason given"
+        return LoginRefused(f"the login is refused: {first}", where=self._where, request_id=request)
+
+    @property
+    def _where(self) -> str:
+        return f"login of {self._tenant.initial_domain}"
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

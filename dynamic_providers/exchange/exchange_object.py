@@ -1,0 +1,214 @@
+"""What our rules and connectors have in common: attributes, the rest as `other`, and the way back."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from dynamic_providers import connections
+from dynamic_providers.exchange.admin_api import Row
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
+from dynamic_providers.exchange.cmdlets import Kind
+from dynamic_providers.exchange.forms import Form, anything
+from dynamic_providers.managed_resource import ABSENT, RAW, Entries, Entry, ObjectProvider, Place, Props
+
+OURS: Final = "m365-secure-email"  # how a comment of ours begins
+_LONGEST_COMMENT: Final = 1024
+_UNSET: Final[tuple[Any, ...]] = (None, "", [])
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One input and the parameter that it is; `form` brings a value to its normal form, read or wanted."""
+
+    name: str
+    parameter: str
+    form: Form
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object as it is to be, and what goes with that."""
+
+    key: str
+    entry: Entry
+    place: Place
+    context: Props
+
+    @property
+    def raw(self) -> dict[str, Any] | None:
+        """What only the way back has: everything that the object did before us."""
+        return self.entry.get(RAW)
+
+
+class ExchangeObjectProvider(ObjectProvider):
+    """One object of the tenant, found by its name. `tenant` is the tenant's initial domain."""
+
+    identity: ClassVar[tuple[str, ...]] = ("tenant", "name")
+    secret: ClassVar[frozenset[str]] = frozenset({"other"})
+
+    kind: ClassVar[Kind]
+    attributes: ClassVar[tuple[Attribute, ...]]
+    comment: ClassVar[str]  # the parameter of the comment: written with other things, never compared
+    defaults: ClassVar[Mapping[str, str]] = {}  # of parameters that are not ours and never empty
+    together: ClassVar[tuple[frozenset[str], ...]] = ()  # parameters of which all are written, or none
+    unseen: ClassVar[frozenset[str]] = frozenset()  # writable parameters that are not compared
+    on_premises: ClassVar[frozenset[str]] = frozenset()  # parameters that only an OnPremises connector takes
+
+    # --- the hooks ------------------------------------------------------------------------------------------
+
+    def live(self, place: Place, keys: Iterable[str]) -> Entries:
+        rows = connections.exchange().rows(self.kind)
+        found = {key: named(rows, key) for key in keys}
+        return {key: self._entry(row, rows, place) for key, row in found.items() if row is not None}
+
+    def apply(
+        self, place: Place, changes: Mapping[str, Entry | None], _live: Entries, context: Props
+    ) -> None:
+        client = connections.exchange()
+        for key, entry in changes.items():
+            row = client.find(self.kind, key)
+            if entry is not None:
+                self._write_one(client, Wanted(key, entry, place, context), row)
+            elif row is not None:
+                self._remove(client, key, row)
+
+    def recorded(self, client: ExchangeClient, name: str) -> Entry:
+        """What is there under a name, with all that the way back needs. Holds others' secrets."""
+        rows = client.rows(self.kind)
+        row = named(rows, name)
+        return ABSENT if row is None else {**self._entry(row, rows, {}), RAW: self._raw(row, rows)}
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:  # noqa: ARG002 — a rule's place counts
+        normal = {one.name: one.form(row.get(one.parameter)) for one in self.attributes}
+        return {**{k: v for k, v in normal.items() if v is not None}, "other": self._other(row)}
+
+    def _other(self, row: Row) -> dict[str, str]:
+        """What the object does that no attribute of ours says: parameter → its value as JSON."""
+        ours = {one.parameter for one in self.attributes}
+        values = {name: self._form(name, row.get(name)) for name in self._compared - ours}
+        return {name: json.dumps(value) for name, value in sorted(values.items()) if value is not None}
+
+    def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:  # noqa: ARG002 — a rule's place counts
+        """Every writable parameter that is set, ready to be written again."""
+        ours = {one.parameter for one in self.attributes}
+        values = {name: self._form(name, row.get(name)) for name in self._compared}
+        kept = {k: v if k in ours else row[k] for k, v in sorted(values.items()) if v not in _UNSET}
+        return {"parameters": kept, "comment": str(row.get(self.comment) or "")}
+
+    def _form(self, parameter: str, value: Any) -> Any:
+        one = self._attribute(parameter)
+        if one is not None:
+            return one.form(value)
+        normal = anything(value)
+        return None if normal == self.defaults.get(parameter) else normal
+
+    def _attribute(self, parameter: str) -> Attribute | None:
+        return next((one for one in self.attributes if one.parameter == parameter), None)
+
+    @property
+    def _compared(self) -> frozenset[str]:
+        return self.kind.set - self.unseen - {self.comment}
+
+    # --- comparing ------------------------------------------------------------------------------------------
+
+    def _same(self, key: str, theirs: Entry | None, ours: Entry | None) -> bool:
+        """Against a record of ours everything counts: the comment that we wrote, a rule's place."""
+        if not super()._same(key, theirs, ours):
+            return False
+        raw = (ours or {}).get(RAW)
+        if raw is None or theirs is None:
+            return True
+        rows = connections.exchange().rows(self.kind)
+        row = named(rows, key)
+        return row is None or self._restored(row, rows, raw)
+
+    def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:  # noqa: ARG002 — as above
+        comment = str(row.get(self.comment) or "")
+        as_it_was = comment == raw["comment"] or not comment.startswith(OURS)
+        return as_it_was and not self._changed(row, raw["parameters"])
+
+    def _changed(self, row: Row, target: Mapping[str, Any]) -> dict[str, Any]:
+        """What Set- is given so that the row becomes the target, which names all that is set."""
+        changed = {
+            name: target[name] if target.get(name) not in _UNSET else _cleared(row.get(name))
+            for name in self._compared
+            if not self._equal(name, row.get(name), target.get(name))
+        }
+        for group in self.together:
+            if group & changed.keys():
+                changed |= {name: target[name] for name in group if target.get(name) not in _UNSET}
+        return changed
+
+    def _equal(self, parameter: str, theirs: Any, ours: Any) -> bool:
+        one = self._attribute(parameter)
+        return self.equal(one.name if one else "", self._form(parameter, theirs), self._form(parameter, ours))
+
+    # --- writing --------------------------------------------------------------------------------------------
+
+    def _write_one(self, client: ExchangeClient, wanted: Wanted, row: Row | None) -> None:
+        rows = client.rows(self.kind)
+        steps = self._new_steps(wanted, rows) if row is None else self._set_steps(wanted, row, rows)
+        if steps:
+            client.write(self.kind, steps, lambda now: self._missing(wanted, now))
+
+    def _new_steps(self, wanted: Wanted, _rows: Rows) -> list[Step]:
+        given = {**self._target(wanted.entry), **self._comment(wanted, None)}
+        return [Step("New", {"Name": wanted.key, **{k: v for k, v in given.items() if v not in _UNSET}})]
+
+    def _set_steps(self, wanted: Wanted, row: Row, _rows: Rows) -> list[Step]:
+        phases = self._phases(row, self._changed(row, self._target(wanted.entry)))
+        if phases or wanted.raw is not None:
+            phases = [*phases[:-1], {**(phases[-1] if phases else {}), **self._comment(wanted, row)}]
+        return [Step("Set", {"Identity": row["Identity"], **phase}) for phase in phases if phase]
+
+    def _phases(self, row: Row, changed: dict[str, Any]) -> list[dict[str, Any]]:
+        """One Set-, or two where the type changes: what only one type takes is written while it is that."""
+        special = {name: value for name, value in changed.items() if name in self.on_premises}
+        rest = {name: value for name, value in changed.items() if name not in self.on_premises}
+        if not special or "ConnectorType" not in rest:
+            return [changed] if changed else []
+        return [special, rest] if row.get("ConnectorType") == "OnPremises" else [rest, special]
+
+    def _target(self, entry: Entry) -> dict[str, Any]:
+        if RAW in entry:
+            return dict(entry[RAW]["parameters"])
+        return {one.parameter: entry[one.name] for one in self.attributes if one.name in entry}
+
+    def _comment(self, wanted: Wanted, row: Row | None) -> dict[str, Any]:
+        """The comment that goes with a write: ours, or the one before us; another's only with a ticket."""
+        now = str((row or {}).get(self.comment) or "")
+        anothers = now != "" and not now.startswith(OURS)
+        if wanted.raw is not None:
+            then = wanted.raw["comment"]
+            return {} if anothers or now == then else {self.comment: then or None}
+        change = wanted.context.get("change") or {}
+        ticket, stack = change.get("ticket"), connections.stack_name()
+        if anothers and not ticket:
+            return {}
+        parts = (OURS, f"stack {stack}" if stack else "", f"change {ticket}" if ticket else "")
+        text = ", ".join(part for part in parts if part)[:_LONGEST_COMMENT]
+        return {} if now == text else {self.comment: text}
+
+    def _missing(self, wanted: Wanted, rows: Rows) -> str:
+        row = named(rows, wanted.key)
+        if row is None:
+            return f"«{wanted.key}» is not there"
+        return ", ".join(sorted(self._changed(row, self._target(wanted.entry))))
+
+    def _remove(self, client: ExchangeClient, key: str, row: Row) -> None:
+        def missing(rows: Sequence[Row]) -> str:
+            return f"«{key}» is still there" if named(rows, key) else ""
+
+        client.write(self.kind, [Step("Remove", {"Identity": row["Identity"]})], missing)
+
+    # --- properties -----------------------------------------------------------------------------------------
+
+    def _where(self, place: Place) -> str:
+        return str(place["tenant"])
+
+
+def _cleared(value: Any) -> Any:
+    return False if isinstance(value, bool) else [] if isinstance(value, list) else None

@@ -1,0 +1,114 @@
+"""The outbound connector (guide: «Configurar e-mail do Microsoft 365 para o CES»): Office 365 → the gateway.
+
+Used only where a rule says so; TLS always, with any certificate.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+import pulumi
+from pydantic import AfterValidator, Field
+
+from dynamic_providers.exchange import forms
+from dynamic_providers.exchange.admin_api import Row
+from dynamic_providers.exchange.client import ExchangeClient
+from dynamic_providers.exchange.cmdlets import (
+    OUTBOUND_CONNECTOR,
+    OUTBOUND_ON_PREMISES,
+    TRANSPORT_RULE,
+    VALIDATION,
+)
+from dynamic_providers.exchange.errors import ConnectorInUse
+from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider
+from dynamic_providers.field_types import ExchangeName, Flag, InitialDomain, SmartHost
+from dynamic_providers.managed_resource import Entries, ManagedResource
+from dynamic_providers.model import Model
+
+
+class OutboundConnectorModel(Model):
+    """One outbound connector. What is not here must be as Exchange makes it; else it is `other`."""
+
+    tenant: InitialDomain
+    name: ExchangeName
+    smart_hosts: Annotated[tuple[SmartHost, ...], Field(min_length=1), AfterValidator(forms.hosts)]
+    connector_type: Literal["Partner"] = "Partner"
+    is_transport_rule_scoped: Flag = True
+    use_mx_record: Flag = False
+    tls_settings: Literal["EncryptionOnly"] = "EncryptionOnly"
+    enabled: Flag = True
+    other: dict[str, str] = Field(default={}, max_length=0)
+
+
+class OutboundConnectorProvider(ExchangeObjectProvider):
+    """CRUD of one outbound connector. Whether it is validated is not compared."""
+
+    label: ClassVar[str] = "outbound connector"
+    model: ClassVar[type[Model]] = OutboundConnectorModel
+    take_over_key: ClassVar[str] = "outboundConnector"
+
+    kind = OUTBOUND_CONNECTOR
+    comment = "Comment"
+    on_premises = OUTBOUND_ON_PREMISES
+    unseen = VALIDATION
+    defaults: ClassVar[Mapping[str, str]] = {"MtaStsMode": "Opportunistic", "SmtpDaneMode": "Opportunistic"}
+    together = (
+        frozenset({"UseMXRecord", "SmartHosts"}),
+        frozenset({"TlsSettings", "TlsDomain"}),
+    )
+    attributes: ClassVar[tuple[Attribute, ...]] = (
+        Attribute("connectorType", "ConnectorType", forms.word("Partner", "OnPremises")),
+        Attribute("isTransportRuleScoped", "IsTransportRuleScoped", forms.flag),
+        Attribute("useMxRecord", "UseMXRecord", forms.flag),
+        Attribute("smartHosts", "SmartHosts", forms.hosts),
+        Attribute(
+            "tlsSettings",
+            "TlsSettings",
+            forms.word("EncryptionOnly", "CertificateValidation", "DomainValidation"),
+        ),
+        Attribute("enabled", "Enabled", forms.flag),
+    )
+
+    def _remove(self, client: ExchangeClient, key: str, row: Row) -> None:
+        """Exchange's own answer for a connector in use is not known; mail of those rules would stop."""
+        users = [
+            str(rule["Name"])
+            for rule in client.rows(TRANSPORT_RULE)
+            if str(rule.get("RouteMessageOutboundConnector") or "").casefold() == key.casefold()
+        ]
+        if users:
+            raise ConnectorInUse(
+                f"the outbound connector «{key}» cannot go: "
+                f"{', '.join(f'«{name}»' for name in users)} routes mail through it",
+                where=client.name,
+                fix="remove that transport rule, or its action, first",
+            )
+        super()._remove(client, key, row)
+
+
+class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnector"):
+    """One outbound connector. `before` comes from the snapshot."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        tenant: str,
+        name: str,
+        before: pulumi.Input[Entries],
+        smart_hosts: Sequence[str],
+        take_over: Sequence[str] = (),
+        take_over_key: str | None = None,
+        change: Mapping[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "tenant": tenant,
+            "name": name,
+            "before": before,
+            "smartHosts": list(smart_hosts),
+            "other": {},
+            "takeOver": list(take_over),
+            "takeOverKey": take_over_key,
+            "change": dict(change or {}),
+        }
+        super().__init__(OutboundConnectorProvider(), resource_name, props, opts)

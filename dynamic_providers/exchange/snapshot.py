@@ -1,0 +1,77 @@
+"""What was in the tenant before us, under the names that we use."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pulumi
+from pulumi.dynamic import CheckResult, DiffResult
+
+from dynamic_providers import connections, report
+from dynamic_providers.errors import clean_errors
+from dynamic_providers.exchange.accepted_domains import not_accepted
+from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider
+from dynamic_providers.exchange.outbound_connector import OutboundConnectorProvider
+from dynamic_providers.exchange.transport_rule import TransportRuleProvider
+from dynamic_providers.managed_resource import Place, Props, plain
+from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotResource
+
+INBOUND_CONNECTOR = "inboundConnector"
+OUTBOUND_CONNECTOR = "outboundConnector"
+TRANSPORT_RULE = "transportRule"
+
+
+class ExchangeSnapshotProvider(SnapshotProvider):
+    """Records rules and connectors by name, and warns of `domains` that the tenant does not accept."""
+
+    identity: ClassVar[tuple[str, ...]] = ("tenant",)
+
+    def record(self, place: Place, keys: Keys) -> Record:  # noqa: ARG002 — one tenant a process
+        client = connections.exchange()
+        kinds = {
+            INBOUND_CONNECTOR: InboundConnectorProvider(),
+            OUTBOUND_CONNECTOR: OutboundConnectorProvider(),
+            TRANSPORT_RULE: TransportRuleProvider(),
+        }
+        return {
+            kind: {name: kinds[kind].recorded(client, name) for name in names} for kind, names in keys.items()
+        }
+
+    @clean_errors
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        domains = [one for one in news.get("domains", []) if isinstance(one, str)]
+        if domains and plain(_olds).get("domains") != domains:
+            client = connections.exchange()
+            for domain in not_accepted(client, domains):
+                report.warning(
+                    f"{client.name}: {domain} is no accepted domain of this tenant, so Exchange refuses mail "
+                    "for it: add and verify it in the Microsoft 365 admin center"
+                )
+        return super().check(_olds, news)
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        found = super().diff(_id, _olds, _news)
+        found.changes = found.changes or plain(_olds).get("domains") != plain(_news).get("domains")
+        return found
+
+
+class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
+    """The tenant before us. `before(TRANSPORT_RULE)` and so on are what the managed resources take."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        tenant: str,
+        inbound_connectors: Sequence[str] = (),
+        outbound_connectors: Sequence[str] = (),
+        transport_rules: Sequence[str] = (),
+        domains: Sequence[str] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        keys = {
+            INBOUND_CONNECTOR: list(inbound_connectors),
+            OUTBOUND_CONNECTOR: list(outbound_connectors),
+            TRANSPORT_RULE: list(transport_rules),
+        }
+        props = {"tenant": tenant, "keys": keys, "domains": list(domains)}
+        super().__init__(ExchangeSnapshotProvider(), resource_name, props, opts)

@@ -1,0 +1,293 @@
+"""Transport rules (guide: «Bypass spam filtering» and «Criar uma regra de fluxo de e-mails»).
+
+Exchange runs rules in order, 0 first. Absolute numbers are others' business too, so only what stands above
+what counts: see `Placement`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import pulumi
+from pydantic import AfterValidator, Field
+
+from dynamic_providers.exchange import forms
+from dynamic_providers.exchange.admin_api import Row
+from dynamic_providers.exchange.client import Rows, Step, named
+from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
+from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider, Wanted
+from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
+from dynamic_providers.field_types import (
+    ExchangeName,
+    Flag,
+    HeaderName,
+    HeaderValue,
+    InitialDomain,
+    SenderAddress,
+)
+from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, Place, Props
+from dynamic_providers.model import Model
+
+RIGHT: Final = "right"
+_SCOPES: Final = ("InOrganization", "NotInOrganization")
+Scope = Literal["InOrganization", "NotInOrganization"]
+
+
+class Placement(Model):
+    """Where a rule must stand.
+
+    `top`: first when it is made; later wrong only while an enabled rule, not of `besides`, stands above it.
+    `below`: anywhere below the rule of that name, if there is one.
+    """
+
+    top: Flag = False
+    besides: tuple[ExchangeName, ...] = ()
+    below: ExchangeName | None = None
+
+
+class TransportRuleModel(Model):
+    """One rule. What is not set is no part of it; every other predicate, exception or action is `other`."""
+
+    tenant: InitialDomain
+    name: ExchangeName
+    placement: Placement = Placement()
+    sender_ip_ranges: Annotated[tuple[SenderAddress, ...], AfterValidator(forms.addresses)] | None = None
+    from_scope: Scope | None = None
+    sent_to_scope: Scope | None = None
+    set_scl: Annotated[int, Field(ge=-1, le=9)] | None = None
+    route_message_outbound_connector: ExchangeName | None = None
+    set_header_name: HeaderName | None = None
+    set_header_value: HeaderValue | Literal[""] = ""
+    stop_rule_processing: Flag = False
+    mode: Literal["Enforce", "Audit", "AuditAndNotify"] = "Enforce"
+    rule_error_action: Literal["Ignore", "Defer"] = "Ignore"
+    sender_address_location: Literal["Header", "Envelope", "HeaderOrEnvelope"] = "Header"
+    state: Literal["Enabled", "Disabled"] = "Enabled"
+    position: Literal["right"] = RIGHT
+    other: dict[str, str] = Field(default={}, max_length=0)
+
+
+def _header_value(value: Any) -> str:
+    return str(value or "")  # never None: its key must stay a secret one of the state
+
+
+class TransportRuleProvider(ExchangeObjectProvider):
+    """CRUD of one rule."""
+
+    label: ClassVar[str] = "transport rule"
+    model: ClassVar[type[Model]] = TransportRuleModel
+    take_over_key: ClassVar[str] = "transportRule"
+    secret: ClassVar[frozenset[str]] = frozenset({"setHeaderValue", "other"})
+    settings: ClassVar[frozenset[str]] = frozenset({"placement"})
+
+    kind = TRANSPORT_RULE
+    comment = "Comments"
+    together = TOGETHER
+    defaults: ClassVar[Mapping[str, str]] = {"RecipientAddressType": "Resolved", "RuleSubType": "None"}
+    attributes: ClassVar[tuple[Attribute, ...]] = (
+        Attribute("senderIpRanges", "SenderIpRanges", forms.addresses),
+        Attribute("fromScope", "FromScope", forms.word(*_SCOPES)),
+        Attribute("sentToScope", "SentToScope", forms.word(*_SCOPES)),
+        Attribute("setScl", "SetSCL", forms.number),
+        Attribute("routeMessageOutboundConnector", "RouteMessageOutboundConnector", forms.text),
+        Attribute("setHeaderName", "SetHeaderName", forms.text),
+        Attribute("setHeaderValue", "SetHeaderValue", _header_value),
+        Attribute("stopRuleProcessing", "StopRuleProcessing", forms.flag),
+        Attribute("mode", "Mode", forms.word("Enforce", "Audit", "AuditAndNotify")),
+        Attribute("ruleErrorAction", "RuleErrorAction", forms.word("Ignore", "Defer")),
+        Attribute(
+            "senderAddressLocation",
+            "SenderAddressLocation",
+            forms.word("Header", "Envelope", "HeaderOrEnvelope"),
+        ),
+    )
+
+    def equal(self, attribute: str, theirs: Any, ours: Any) -> bool:
+        if attribute == "position" and None in (theirs, ours):
+            return True  # a record knows no placement: its order is compared by `_restored`
+        if attribute in ("routeMessageOutboundConnector", "setHeaderName"):
+            return str(theirs or "").casefold() == str(ours or "").casefold()
+        return super().equal(attribute, theirs, ours)
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def _place(self, props: Props) -> Place:
+        return {**super()._place(props), "placement": props.get("placement", {})}
+
+    def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:
+        entry = {**super()._entry(row, rows, place), "state": _state(row)}
+        return (
+            {**entry, "position": _position(row, rows, place["placement"])} if "placement" in place else entry
+        )
+
+    def _other(self, row: Row) -> dict[str, str]:
+        parts = (("Conditions", PREDICATES), ("Exceptions", EXCEPTIONS), ("Actions", ACTIONS))
+        unknown = {name: _unknown(row, name, known) for name, known in parts}
+        return {**super()._other(row), **{name: text for name, text in unknown.items() if text}}
+
+    def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
+        order, own = [str(one["Name"]) for one in _in_order(rows)], str(row["Name"])
+        at = order.index(own)
+        return {
+            **super()._raw(row, rows),
+            "state": _state(row),
+            "above": order[:at],
+            "below": order[at + 1 :],
+        }
+
+    def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:
+        in_place = _old_priority(row, rows, raw) == _priority(row)
+        return super()._restored(row, rows, raw) and _state(row) == raw["state"] and in_place
+
+    # --- writing --------------------------------------------------------------------------------------------
+
+    def _new_steps(self, wanted: Wanted, rows: Rows) -> list[Step]:
+        [step] = super()._new_steps(wanted, rows)
+        priority = {}
+        if wanted.raw is not None:
+            priority = {"Priority": _old_priority(None, rows, wanted.raw)}
+        elif wanted.place["placement"].get("top"):
+            priority = {"Priority": 0}
+        enabled = _wanted_state(wanted) == "Enabled"
+        return [Step("New", {**step.parameters, **priority, "Enabled": enabled})]
+
+    def _set_steps(self, wanted: Wanted, row: Row, rows: Rows) -> list[Step]:
+        steps = super()._set_steps(wanted, row, rows)
+        identity = {"Identity": row["Identity"]}
+        priority = _wanted_priority(wanted, row, rows)
+        if priority != _priority(row):
+            given = steps.pop().parameters if steps else {**identity, **self._comment(wanted, row)}
+            steps.append(Step("Set", {**given, "Priority": priority}))
+        state = _wanted_state(wanted)
+        if state == _state(row):
+            return steps
+        # What is to do nothing is switched off before it is changed, and on after.
+        return (
+            [*steps, Step("Enable", identity)] if state == "Enabled" else [Step("Disable", identity), *steps]
+        )
+
+    def _missing(self, wanted: Wanted, rows: Rows) -> str:
+        missing = super()._missing(wanted, rows)
+        row = named(rows, wanted.key)
+        if row is None:
+            return missing
+        state = "" if _state(row) == _wanted_state(wanted) else "State"
+        place = "" if _wanted_priority(wanted, row, rows) == _priority(row) else "Priority"
+        return ", ".join(part for part in (missing, state, place) if part)
+
+
+class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
+    """One transport rule. `before` comes from the snapshot."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        tenant: str,
+        name: str,
+        before: pulumi.Input[Entries],
+        placement: Mapping[str, Any] | None = None,
+        sender_ip_ranges: Sequence[str] | None = None,
+        from_scope: Scope | None = None,
+        sent_to_scope: Scope | None = None,
+        set_scl: int | None = None,
+        route_message_outbound_connector: str | None = None,
+        set_header_name: str | None = None,
+        set_header_value: pulumi.Input[str] = "",
+        take_over: Sequence[str] = (),
+        take_over_key: str | None = None,
+        change: Mapping[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "tenant": tenant,
+            "name": name,
+            "before": before,
+            "placement": placement or {},
+            "senderIpRanges": sender_ip_ranges,
+            "fromScope": from_scope,
+            "sentToScope": sent_to_scope,
+            "setScl": set_scl,
+            "routeMessageOutboundConnector": route_message_outbound_connector,
+            "setHeaderName": set_header_name,
+            "setHeaderValue": set_header_value,
+            "other": {},
+            "takeOver": list(take_over),
+            "takeOverKey": take_over_key,
+            "change": dict(change or {}),
+        }
+        super().__init__(TransportRuleProvider(), resource_name, props, opts)
+
+
+def _priority(row: Row) -> int:
+    return int(row["Priority"])
+
+
+def _in_order(rows: Rows) -> list[Row]:
+    return sorted(rows, key=_priority)
+
+
+def _state(row: Row) -> str:
+    return "Enabled" if str(row.get("State", "")).casefold() == "enabled" else "Disabled"
+
+
+def _wanted_state(wanted: Wanted) -> str:
+    return str((wanted.raw or wanted.entry)["state"])
+
+
+def _wanted_priority(wanted: Wanted, row: Row, rows: Rows) -> int:
+    if wanted.raw is not None:
+        return _old_priority(row, rows, wanted.raw)
+    return _right_priority(row, rows, wanted.place["placement"])
+
+
+def _position(row: Row, rows: Rows, placement: Mapping[str, Any]) -> str:
+    """«right», or what is wrong with where it stands, in words."""
+    above = _wrongly_above(row, rows, placement)
+    if above is not None:
+        return f"below the enabled rule «{above['Name']}»"
+    top = _must_be_below(row, rows, placement)
+    return f"above the rule «{top['Name']}»" if top is not None else RIGHT
+
+
+def _wrongly_above(row: Row, rows: Rows, placement: Mapping[str, Any]) -> Row | None:
+    if not placement.get("top"):
+        return None
+    besides = {name.casefold() for name in placement.get("besides", [])}
+    above = (one for one in _in_order(rows) if _priority(one) < _priority(row) and _state(one) == "Enabled")
+    return next((one for one in above if str(one["Name"]).casefold() not in besides), None)
+
+
+def _must_be_below(row: Row, rows: Rows, placement: Mapping[str, Any]) -> Row | None:
+    """The rule that must stand above, and does not."""
+    top = named(rows, placement["below"]) if placement.get("below") else None
+    return top if top is not None and _priority(row) < _priority(top) else None
+
+
+def _right_priority(row: Row, rows: Rows, placement: Mapping[str, Any]) -> int:
+    """The number to give it: its own where it stands right. Taking a used number shifts the rest."""
+    found = _wrongly_above(row, rows, placement) or _must_be_below(row, rows, placement)
+    return _priority(row if found is None else found)
+
+
+def _old_priority(row: Row | None, rows: Rows, raw: Mapping[str, Any]) -> int:
+    """The number that puts a rule back among those of its old neighbours that are still there."""
+    others = [
+        str(one["Name"]).casefold() for one in _in_order(rows) if row is None or one["Name"] != row["Name"]
+    ]
+    above, below = ([name.casefold() for name in raw[side]] for side in ("above", "below"))
+    if row is not None:
+        at = sum(1 for one in rows if _priority(one) < _priority(row))
+        if not set(others[:at]) & set(below) and not set(others[at:]) & set(above):
+            return _priority(row)
+    nearest = next((name for name in reversed(above) if name in others), None)
+    if nearest is not None:
+        return others.index(nearest) + 1
+    following = next((name for name in below if name in others), None)
+    return others.index(following) if following is not None else 0
+
+
+def _unknown(row: Row, listed: str, known: frozenset[str]) -> str:
+    """What a rule lists, where that is more than its known parameters make: as text, else «»."""
+    names = [str(one).rpartition(".")[2] for one in row.get(listed) or []]
+    made = sum(1 for name in known if forms.anything(row.get(name)) is not None)
+    return "" if len(names) <= made else ", ".join(sorted(names))

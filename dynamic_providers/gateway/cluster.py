@@ -1,0 +1,99 @@
+"""At which level of a cluster we work: always at the cluster's, and never past a group's or machine's own settings."""
+
+import re
+from typing import TYPE_CHECKING
+
+from dynamic_providers.connections import GatewayConnection
+from dynamic_providers.gateway.dialogue import OverrideError, Question, quote
+from dynamic_providers.gateway.shell import Waits
+from dynamic_providers.gateway.ssh import GatewayError
+
+if TYPE_CHECKING:
+    from dynamic_providers.gateway.transaction import Session
+
+_NOTICE_TO_CLUSTER = re.compile(r"NOTICE:.*\bswitch\b[^\n]*\bcluster\b", re.IGNORECASE | re.DOTALL)
+_HARMLESS = ("PRINT", "LIST", "OUTBOUND", "EDIT", "NEW")  # left with Ctrl-C at their first question
+_NOTICE = re.compile(r"NOTICE:\s", re.IGNORECASE)
+
+
+class ClusterModeError(GatewayError):
+    """The settings and the gateway do not agree on whether it is clustered."""
+
+
+class MemberDisconnectedError(GatewayError):
+    """A member of the cluster does not answer the others: a commit would not reach it."""
+
+
+def enter(session: "Session", connection: GatewayConnection) -> None:
+    """Go to the cluster's level, where the settings say that there is a cluster."""
+    if not connection.cluster:
+        if session.shell.mode:
+            raise ClusterModeError(
+                f"it is in a cluster (its prompt is «{session.shell.prompt.strip()}»), and gateway.cluster is not set",
+                where=session.name,
+                fix="set gateway.cluster: true, and name all members",
+            )
+        return
+    said = _switch(session, "clustermode cluster")
+    if not session.shell.mode.lower().startswith("cluster"):
+        raise ClusterModeError(
+            f"gateway.cluster is set, but it cannot go to the cluster's level: «{quote(said)}»",
+            where=session.name,
+            fix="check with `clustermode` by hand; a single gateway needs gateway.cluster: false",
+        )
+
+
+def refuse_overrides(session: "Session", connection: GatewayConnection, table: str) -> None:
+    """Ask every member, before the first write to a table, whether the cluster's settings of it count there.
+
+    At a machine's level a command without settings of its own says so in a notice, and offers the level that has them.
+    """
+    command = table.split(":", maxsplit=1)[0]
+    if not connection.cluster or command in session.tables_checked:
+        return
+    try:
+        for member in connection.members:
+            _refuse_override(session, member.host, command)
+    finally:
+        _switch(session, "clustermode cluster")
+    session.tables_checked.add(command)
+
+
+def _refuse_override(session: "Session", host: str, command: str) -> None:
+    said = _switch(session, f"clustermode machine {host}")
+    if session.shell.mode.lower() != f"machine {host.lower()}":
+        raise MemberDisconnectedError(
+            f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
+            where=session.name,
+            fix="`clusterconfig` shows the state of the members; connect it again, or correct gateway.members",
+        )
+    text = _first_screens(session, command)
+    if _NOTICE_TO_CLUSTER.search(text):
+        return
+    level = "a group" if _NOTICE.search(text) else "this machine"
+    raise OverrideError(
+        f"member {host}: {level} has its own settings for `{command}`, so what is set for the cluster is without effect there",
+        where=session.name,
+        fix="remove them with `clusterconfig`, or move them to the cluster's level",
+    )
+
+
+def _first_screens(session: "Session", command: str) -> str:
+    """What a command says at first, and after its first verb: the notice may come at either. Nothing is changed."""
+    screen = session.shell.command(command)
+    text = screen.text
+    offered = Question.of(screen).verbs if screen.waits is Waits.ANSWER and not _NOTICE.search(text) else ()
+    harmless = [verb for verb in _HARMLESS if verb in offered]
+    if harmless:
+        screen = session.shell.answer(harmless[0])
+        text += screen.text
+    if screen.waits is not Waits.COMMAND:
+        session.shell.interrupt()
+    return text
+
+
+def _switch(session: "Session", command: str) -> str:
+    screen = session.shell.change_mode(command)
+    if screen.waits is not Waits.COMMAND:
+        session.shell.interrupt()
+    return screen.text

@@ -1,0 +1,148 @@
+"""The host access table (HAT) as `hostaccess` prints it: mail flow policies, then sender groups from the top, then ALL."""
+
+import re
+from dataclasses import dataclass, field
+
+from dynamic_providers.gateway.tables import rows, unreadable
+
+NAME = "host access table"
+BEHAVIOURS = ("ACCEPT", "RELAY", "REJECT", "TCPREFUSE", "CONTINUE")
+
+_POLICY = re.compile(r"^\$([A-Za-z][\w-]*)\s*:?\s*(.*)$")
+_GROUP = re.compile(
+    r"^([A-Za-z][\w-]*):\s*(\$.*|(?:ACCEPT|RELAY|REJECT|TCP ?REFUSE|CONTINUE)\b.*)?$", re.IGNORECASE
+)
+_BEHAVIOUR = re.compile(
+    r"^(\$[A-Za-z][\w-]*|(?:ACCEPT|RELAY|REJECT|TCP ?REFUSE|CONTINUE)\b)\s*(.*)$", re.IGNORECASE
+)
+_SETTING = re.compile(r"^([A-Za-z_][\w .-]*?)\s*[=:]\s*(.*?)\s*,?$")
+_COMMENT = re.compile(r"^\((.*)\)$", re.DOTALL)
+_MEMBER = re.compile(r"^(\S+(?:\[[^\]]*\])?)\s*(?:\((.*)\))?$")
+
+
+@dataclass
+class Policy:
+    """A mail flow policy: what becomes of a connection, and the parameters that are not as the default's."""
+
+    behaviour: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Group:
+    """A sender group, or a direct entry (`direct`): who, and what becomes of them."""
+
+    members: list[tuple[str, str]] = field(default_factory=list)  # host or condition, comment
+    behaviour: str = ""  # $POLICY or a word of BEHAVIOURS
+    comment: str = ""
+    direct: bool = False
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Hat:
+    """The whole table. Groups are in the order in which they are looked at; the first match counts."""
+
+    policies: dict[str, Policy] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+
+class _Reader:
+    """Goes through the lines; what belongs to a block is indented or in braces."""
+
+    def __init__(self, where: str) -> None:
+        self.hat = Hat()
+        self._where = where
+        self._block: Policy | Group | None = None
+        self._braces = False
+
+    def take(self, line: str) -> None:
+        """One line."""
+        text = line.strip()
+        if self._braces:
+            self._in_braces(text)
+        elif line[0].isspace() and self._block is not None:
+            self._in_block(text)
+        elif found := _POLICY.match(text):
+            self._block = self.hat.policies.setdefault(found.group(1), Policy())
+            self._behave(found.group(2))
+        elif found := _GROUP.match(text):
+            self._block = self.hat.groups.setdefault(found.group(1), Group())
+            self._behave(found.group(2) or "")
+        elif found := _SETTING.match(text):
+            self.hat.defaults[found.group(1).lower()] = found.group(2).strip('"')
+        elif _MEMBER.match(text) and ("." in text or "[" in text or ":" in text):
+            self._block = self.hat.groups.setdefault(text.split(" ", maxsplit=1)[0], Group(direct=True))
+        elif not re.search(r"\bdefault\b|\bpolic|\bgroups?\b|\btable\b", text, re.IGNORECASE):
+            raise unreadable(self._where, NAME, line)
+
+    def _in_braces(self, text: str) -> None:
+        closes = text.endswith("}")
+        inner = text.removesuffix("}").strip()
+        found = _SETTING.match(inner)
+        if inner and not found:
+            raise unreadable(self._where, NAME, text)
+        if found and self._block is not None:
+            self._block.parameters[found.group(1).lower()] = found.group(2).strip('"')
+        if closes:
+            self._braces = False
+
+    def _in_block(self, text: str) -> None:
+        if _BEHAVIOUR.match(text) or text.startswith("{"):
+            self._behave(text)
+        elif isinstance(self._block, Group) and not self._block.direct:
+            self._block.members += [_member(part, self._where) for part in _split(text) if part]
+        elif found := _SETTING.match(text):
+            assert self._block is not None
+            self._block.parameters[found.group(1).lower()] = found.group(2).strip('"')
+        else:
+            raise unreadable(self._where, NAME, text)
+
+    def _behave(self, text: str) -> None:
+        """A behaviour, with a comment and parameters in braces behind it."""
+        found = _BEHAVIOUR.match(text)
+        rest = text
+        if found and self._block is not None:
+            self._block.behaviour = (
+                found.group(1).upper() if not found.group(1).startswith("$") else found.group(1)
+            )
+            rest = found.group(2).strip()
+        if not rest:
+            return
+        before, brace, inside = rest.partition("{")
+        comment = _COMMENT.match(before.strip())
+        if comment and isinstance(self._block, Group):
+            self._block.comment = comment.group(1).strip()
+        elif before.strip():
+            raise unreadable(self._where, NAME, text)
+        if brace:
+            self._braces = True
+            if inside.strip():
+                self._in_braces(inside.strip())
+
+
+def parse(text: str, where: str) -> Hat:
+    """Take a printed host access table apart."""
+    reader = _Reader(where)
+    for line in rows(text):
+        reader.take(line)
+    return reader.hat
+
+
+def _split(text: str) -> list[str]:
+    """Members that stand on one line, separated by commas outside of brackets."""
+    parts, depth, start = [], 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if char == "," and depth == 0:
+            parts.append(text[start:at].strip())
+            start = at + 1
+    return [*parts, text[start:].strip()]
+
+
+def _member(text: str, where: str) -> tuple[str, str]:
+    found = _MEMBER.match(text)
+    if not found:
+        raise unreadable(where, NAME, text)
+    return found.group(1), (found.group(2) or "").strip()

@@ -1,0 +1,128 @@
+"""TLS in the mail flow policy of mail from Microsoft 365 (guide: «Ativar TLS»). Row i. Only this attribute is ours."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import pulumi
+
+from dynamic_providers.field_types import Label, Listener, PolicyName
+from dynamic_providers.gateway import listeners
+from dynamic_providers.gateway.dialogue import Ask, Flag, Keep, Pick, Script, Step
+from dynamic_providers.gateway.hat import NAME, Hat
+from dynamic_providers.gateway.sender_group import TABLE, read_hat, refuse_missing_policy
+from dynamic_providers.gateway.tables import POLICY, GatewayProvider, unreadable
+from dynamic_providers.gateway.transaction import Session
+from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, ObjectProvider, Place, Props
+from dynamic_providers.model import Model
+
+# --- model ---------------------------------------------------------------------------------------------------------
+
+
+class MailFlowPolicyInputs(Model):
+    """A policy's TLS. Client certificates and SMTP authentication stay as they are."""
+
+    gateway: Label
+    listener: Listener
+    name: PolicyName
+    tls: Literal["Off", "Preferred", "Required"]
+
+
+# --- parser --------------------------------------------------------------------------------------------------------
+
+_TLS = {
+    "off": "Off",
+    "no": "Off",
+    "none": "Off",
+    "on": "Preferred",
+    "preferred": "Preferred",
+    "required": "Required",
+    "require": "Required",
+}
+
+
+def entry_of(table: Hat, name: str, where: str) -> Entry | None:
+    """The policy's own TLS; none where it uses the default."""
+    parameters = table.policies[name].parameters
+    values = [
+        value
+        for key, value in parameters.items()
+        if re.fullmatch(r"(?:use |allow )?tls(?: connections)?", key)
+    ]
+    if not values or re.match(r"(?:use )?default\b", values[0], re.IGNORECASE):
+        return None
+    word = values[0].lower().strip()
+    if word not in _TLS:
+        raise unreadable(where, NAME, f"{name}: tls = {values[0]}")
+    return {"tls": _TLS[word]}
+
+
+# --- dialogue ------------------------------------------------------------------------------------------------------
+
+_PAGE = "set TLS on the page Mail Policies > Mail Flow Policies, then run this again"
+_NEAR_TLS = r"mandatory|address list|certificate|SMTP AUTH|require TLS to"  # they stay as they are
+_CHOICES = {"Off": (r"no", r"off"), "Preferred": (r"preferred",), "Required": (r"required",)}
+
+
+def write_script(listener: str, name: str, entry: Entry | None) -> Script:
+    """The dialogue that edits the policy: every other parameter is left as it is preset."""
+    choices = _CHOICES[str(entry["tls"])] if entry else (r"(?:use )?default\b.*",)
+    edit = Step(
+        "EDIT",
+        (
+            Ask("", Pick(r"(?:edit )?(?:mail flow )?policy")),
+            Ask(r"policy\b.*\b(?:name|number|edit)|\b(?:name|number|edit)\b.*policy", name, must=_PAGE),
+            Ask(_NEAR_TLS, Keep(), again=True),
+            Ask(r"\bTLS\b", Pick(*choices), must=_PAGE),
+            Ask(r"\bTLS\b.*\bdefault\b|\bdefault\b.*\bTLS\b", Flag(wanted=entry is not None)),
+            Ask("", Keep(), again=True),
+        ),
+        menu=listeners.HAT_MENU,
+    )
+    return listeners.script(listener, "HOSTACCESS", (edit,), f"writing the mail flow policy {name}")
+
+
+# --- provider ------------------------------------------------------------------------------------------------------
+
+
+class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
+    """Owns one attribute of one policy; where the policy uses the default, the attribute is not there."""
+
+    label = "mail flow policy"
+    model = MailFlowPolicyInputs
+    identity = ("gateway", "listener", "name")
+    take_over_key = "mailFlowPolicy"
+    table_order = POLICY
+
+    def live(self, place: Place, keys: Iterable[str]) -> Entries:
+        gateway, listener = self._gateway(place), str(place["listener"])
+        table = read_hat(gateway, listener)
+        found: Entries = {}
+        for key in keys:
+            refuse_missing_policy(table, key, listener, gateway.name)
+            entry = entry_of(table, key, gateway.name)
+            if entry is not None:
+                found[key] = entry
+        return found
+
+    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
+        listener = str(place["listener"])
+        scripts = [write_script(listener, name, entry) for name, entry in changes.items()]
+
+        def stage(session: Session) -> None:
+            for script in scripts:
+                listeners.about(session, listener, lambda script=script: session.run(script))  # type: ignore[misc]
+
+        self._change(place, f"{TABLE}:{listener}", stage, changes, context)
+
+
+# --- resource ------------------------------------------------------------------------------------------------------
+
+
+class MailFlowPolicy(ManagedResource, module="gateway", name="MailFlowPolicy"):
+    """A mail flow policy's TLS: listener, name, tls."""
+
+    def __init__(
+        self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(MailFlowPolicyProvider(), name, props, opts)

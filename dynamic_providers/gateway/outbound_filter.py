@@ -1,0 +1,303 @@
+"""The message filter that drops mail from Microsoft 365 without our secret header, and strips the header. Row l.
+
+Guide: «Criar um filtro de mensagem». Its text checks RELAYLIST, while its own group is RELAY_O365, and asks the reader to
+review the name: copied literally it never fires. Each stack owns its own *alternatives* of `^(a|b)$`, so rotation and
+shared gateways are the same thing; the filter comes with the first and goes with the last.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pydantic import Field
+
+from dynamic_providers import report
+from dynamic_providers.errors import redact, register_secret
+from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
+from dynamic_providers.gateway import filter_text
+from dynamic_providers.gateway.dialogue import Ask, Flag, Lines, Script, Step, quote
+from dynamic_providers.gateway.ssh import GatewayError
+from dynamic_providers.gateway.tables import FILTER, GatewayProvider, unreadable
+from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.managed_resource import (
+    RAW,
+    Entries,
+    Entry,
+    ManagedResource,
+    Place,
+    Props,
+    TableProvider,
+    plain,
+)
+from dynamic_providers.model import Model
+
+TABLE = "filters"
+
+
+class FilterRefusedError(GatewayError):
+    """The appliance does not take the filter."""
+
+
+# --- model ---------------------------------------------------------------------------------------------------------
+
+
+class Alternative(Model):
+    """A header value that lets mail pass. Whatever in the filter is not as it should be is `other`."""
+
+    other: dict[str, str] = Field(default_factory=dict)
+
+
+class OutboundFilterInputs(Model):
+    """The header values of one stack in one filter."""
+
+    gateway: Label
+    name: FilterName
+    group: GroupName
+    header: HeaderName
+    alternatives: dict[HeaderValue, Alternative] = Field(min_length=1)
+
+
+# --- parser --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter as listed."""
+
+    number: int
+    active: bool
+    valid: bool
+    name: str
+    text: str
+
+
+_ROW = re.compile(r"^\s*(\d+)\s+([YN]|yes|no)\s+([YN]|yes|no)\s+(\S+)\s*$", re.IGNORECASE)
+_HEADER = re.compile(r"^\s*num\b.*\bname\b", re.IGNORECASE)
+_ADDED = re.compile(r"\b([1-9]\d*) filters? added\b", re.IGNORECASE)
+
+
+def parse(text: str, where: str) -> list[Filter]:
+    """Take apart what DETAIL prints: a line of the list, then the filter's text, for each filter."""
+    found: list[tuple[re.Match[str], list[str]]] = []
+    for line in text.split("\n"):
+        row = _ROW.match(line)
+        if row:
+            found.append((row, []))
+        elif _HEADER.match(line) or not line.strip() or re.fullmatch(r"\s*[-= ]+\s*", line):
+            continue
+        elif not found:
+            raise unreadable(where, TABLE, line)
+        else:
+            found[-1][1].append(line)
+    return [_filter(row, lines, where) for row, lines in found]
+
+
+def _filter(row: re.Match[str], lines: list[str], where: str) -> Filter:
+    number, active, valid, name = row.groups()
+    text = "\n".join(lines).strip()
+    if not re.match(rf"{re.escape(name)}\s*!?\s*:", text):
+        raise unreadable(where, TABLE, f"{name}: its text does not follow")
+    return Filter(int(number), active.upper().startswith("Y"), valid.upper().startswith("Y"), name, text)
+
+
+def faults(filters: list[Filter], place: Place) -> dict[str, str]:
+    """What in the filter of this place is not as it should be, but for its alternatives."""
+    mine = _mine(filters, place)
+    assert mine is not None
+    shape = filter_text.recognise(mine.text)
+    found: dict[str, str] = {}
+    if shape is None:
+        found["text"] = mine.text
+    else:
+        if shape.group != place["group"]:
+            found["group test"] = shape.group
+        if shape.header.lower() != str(place["header"]).lower():
+            found["header test"] = shape.header
+    if not mine.active:
+        found["active"] = "no"
+    if not mine.valid:
+        found["valid"] = "no"
+    above = [
+        one.name
+        for one in filters
+        if one.number < mine.number and one.active and filter_text.ends_processing(one.text)
+    ]
+    if above:
+        found["filters above that end processing"] = ", ".join(above)
+    return found
+
+
+def _mine(filters: list[Filter], place: Place) -> Filter | None:
+    return next((one for one in filters if one.name.lower() == str(place["name"]).lower()), None)
+
+
+def _values(filters: list[Filter], place: Place) -> tuple[str, ...]:
+    mine = _mine(filters, place)
+    shape = filter_text.recognise(mine.text) if mine else None
+    return shape.values if shape else ()
+
+
+# --- dialogue ------------------------------------------------------------------------------------------------------
+
+_WHICH = r"\bfilters?\b.*(?:name|number|range)|(?:name|number|range).*\bfilters?\b"
+READ = Script(
+    TABLE, (Step("DETAIL", (Ask(_WHICH, "all"),), optional=True),), what="reading the message filters"
+)
+_PAGE = "enter the filter by hand with `filters`, and report the release (`version`)"
+
+
+def _delete(name: str) -> Step:
+    return Step("DELETE", (Ask(r"\bsure\b|confirm", Flag(wanted=True)), Ask(_WHICH, name, must=_PAGE)))
+
+
+def _new(lines: tuple[str, ...]) -> Step:
+    return Step("NEW", (Ask(r"filter", Lines(lines), must=_PAGE),))
+
+
+def _move(name: str, position: int) -> Step:
+    return Step(
+        "MOVE",
+        (
+            Ask(r"\bposition\b|\btarget\b|\bbefore\b|\bwhere\b", str(position), must=_PAGE),
+            Ask(r"\bmove\b|name|number", name, must=_PAGE),
+        ),
+    )
+
+
+def write_script(name: str, lines: tuple[str, ...], *, there: bool, position: int) -> Script:
+    """The dialogue that makes the filter so; no lines: it goes. `position` 0: it stays where it comes to be."""
+    steps = [_delete(name)] if there else []
+    if lines:
+        steps.append(_new(lines))
+    if lines and position:
+        steps.append(_move(name, position))
+    return Script(TABLE, tuple(steps), what=f"writing the message filter {name}")
+
+
+# --- provider ------------------------------------------------------------------------------------------------------
+
+
+def _read(session: Session) -> list[Filter]:
+    return parse(session.run(READ)[1], session.name)
+
+
+def _read_all(gateway: Gateway) -> list[Filter]:
+    filters = gateway.read(TABLE, _read)
+    for one in filters:
+        shape = filter_text.recognise(one.text)
+        for value in shape.values if shape else ():
+            register_secret(value)
+    return filters
+
+
+class OutboundFilterProvider(GatewayProvider, TableProvider):
+    """Owns alternatives of one filter. Keys are secrets: masked wherever they would be shown."""
+
+    label = "outbound filter"
+    model = OutboundFilterInputs
+    identity = ("gateway", "name", "group", "header")
+    take_over_key = "filter"
+    table_field = "alternatives"
+    table_order = FILTER
+    secret = frozenset({"alternatives", "other"})
+
+    def live(self, place: Place, keys: Iterable[str]) -> Entries:
+        filters = _read_all(self._gateway(place))
+        if _mine(filters, place) is None:
+            return {}
+        wrong = faults(filters, place)
+        strange = {"text", "group test", "header test"} & set(wrong)
+        values = _values(filters, place)
+        return {key: {"other": dict(wrong)} for key in keys if strange or key in values}
+
+    def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
+        """With the whole text and its place, where the filter that is there is another one than ours would be."""
+        found = self.live(place, keys)
+        filters = _read_all(self._gateway(place))
+        mine = _mine(filters, place)
+        if mine is not None:
+            for entry in found.values():
+                entry[RAW] = {"text": mine.text, "position": str(filters.index(mine) + 1)}
+        return found
+
+    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
+        filters = _read_all(self._gateway(place))
+        script = self._script(place, changes, filters)
+
+        def stage(session: Session) -> None:
+            printed = session.run(script)
+            for step, text in zip(script.steps, printed[1:], strict=True):
+                if step.verb == "NEW" and not _ADDED.search(text):
+                    raise FilterRefusedError(
+                        f"the filter «{place['name']}» is refused: «{quote(text)}»",
+                        where=session.name,
+                        fix="please report this with the release (`version`)",
+                    )
+
+        self._change(place, TABLE, stage, changes, context, named=f"message filter {place['name']}")
+
+    def _script(self, place: Place, changes: Mapping[str, Entry | None], filters: list[Filter]) -> Script:
+        name = str(place["name"])
+        mine = _mine(filters, place)
+        back = [entry[RAW] for entry in changes.values() if entry and RAW in entry]
+        if back:
+            lines = tuple(back[0]["text"].split("\n"))
+            return write_script(name, lines, there=mine is not None, position=int(back[0]["position"]))
+        values = [value for value in _values(filters, place) if value not in changes]
+        values += [key for key, entry in changes.items() if entry is not None]
+        lines = (
+            filter_text.render(name, str(place["group"]), str(place["header"]), tuple(values))
+            if values
+            else ()
+        )
+        return write_script(
+            name, lines, there=mine is not None, position=1 if len(filters) > (mine is not None) else 0
+        )
+
+    def notes(self, props: Props) -> Iterable[str]:
+        """A filter that only lacks ^…$ around the group counts as right until it is written for another reason."""
+        filters = _read_all(self._gateway(props))
+        mine = _mine(filters, props)
+        shape = filter_text.recognise(mine.text) if mine else None
+        if shape and shape.group == props["group"] and not shape.anchored:
+            yield f"the filter «{props['name']}» matches the group without ^ and $, so also longer names that hold it"
+
+    # --- secrets that are keys -------------------------------------------------------------------------------------
+
+    def _register_secrets(self, props: Props) -> None:
+        for table in (props.get(self.table_field), props.get("before")):
+            for key in table if isinstance(table, Mapping) else ():
+                register_secret(str(key))
+
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        """As for every resource; what is said of a key is masked."""
+        result = super().check(_olds, news)
+        failures = [CheckFailure(one.property, redact(one.reason)) for one in result.failures]
+        return CheckResult(result.inputs, failures)
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        """As for every resource; what changes inside the secret is named."""
+        result = super().diff(_id, _olds, _news)
+        olds, news = self.entries(plain(_olds)), self.entries(plain(_news))
+        for count, what in (
+            (len(set(news) - set(olds)), "missing"),
+            (len(set(olds) - set(news)), "too many"),
+        ):
+            if count:
+                report.info(f"{self.label}: {count} alternative{'s' if count > 1 else ''} {what}")
+        return result
+
+
+# --- resource ------------------------------------------------------------------------------------------------------
+
+
+class OutboundFilter(ManagedResource, module="gateway", name="OutboundFilter"):
+    """Header values of this stack in the outbound filter: name, group, header, alternatives {value: {}}."""
+
+    def __init__(
+        self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(OutboundFilterProvider(), name, props, opts)

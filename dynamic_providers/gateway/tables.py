@@ -1,0 +1,83 @@
+"""What all tables of the gateway share: their order in a commit, how they are read, and errors about what is printed."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from dynamic_providers import connections
+from dynamic_providers.gateway.dialogue import DialogueError, quote
+from dynamic_providers.gateway.ssh import GatewayError
+from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.managed_resource import Entries, Entry, ManagedProvider, Place, Props
+
+# The order in which changes are staged: what is named by something else comes first.
+POLICY, SENDER_GROUP, FILTER, DESTINATION_CONTROLS, RECIPIENTS, ROUTES, CIPHERS = range(7)
+
+_RULE = re.compile(r"[-=_+* ]{3,}")
+_COUNT = re.compile(r"^\s*(?:there (?:are|is)\b.*|no .{0,40}(?:configured|defined)\.?)$", re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+class UnreadableError(DialogueError):
+    """The appliance printed a table in a form that is not known: never taken for «absent»."""
+
+
+class WrongGatewayError(GatewayError):
+    """A resource names another gateway than the one that its provider is connected to."""
+
+
+class GatewayProvider(ManagedProvider):
+    """Base of all providers of gateway tables."""
+
+    table_order: ClassVar[int]
+
+    @classmethod
+    def kind(cls, place: Mapping[str, Any]) -> str:
+        """The name of this place in a Snapshot's record."""
+        return "/".join([cls.take_over_key, *(str(place[name]) for name in cls.identity[1:])])
+
+    def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
+        """What a Snapshot records: what is there, and whatever only the way back needs."""
+        return self.live(place, keys)
+
+    def _gateway(self, place: Place) -> Gateway:
+        gateway = connections.gateway()
+        if gateway.name != place["gateway"]:
+            raise WrongGatewayError(
+                f"this provider is connected to {gateway.name}",
+                where=str(place["gateway"]),
+                fix="give the resource the provider of its own gateway",
+            )
+        return gateway
+
+    def _change(
+        self,
+        place: Place,
+        table: str,
+        stage: Callable[[Session], None],
+        changes: Mapping[str, Entry | None],
+        context: Props,
+        *,
+        named: str = "",
+    ) -> None:
+        """Stage and commit; the comment names this table and what changes in it."""
+        resource = named or f"{self.label} {', '.join(sorted(changes))}"
+        ticket = str((context.get("change") or {}).get("ticket", ""))
+        self._gateway(place).change(self.table_order, table, stage, resource, ticket=ticket)
+
+
+def rows(text: str) -> Iterator[str]:
+    """The lines of a table that say something: without blank ones, rules and counts."""
+    for line in text.split("\n"):
+        if line.strip() and not _RULE.fullmatch(line.strip()) and not _COUNT.match(line):
+            yield line.rstrip()
+
+
+def unreadable(where: str, table: str, line: str) -> UnreadableError:
+    """The error for a line of a table that is not understood."""
+    return UnreadableError(
+        f"{table}: a line that is not understood: «{quote(line)}»",
+        where=where,
+        fix="nothing was changed; please report the line and the release (`version`)",
+    )

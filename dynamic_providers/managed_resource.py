@@ -1,0 +1,470 @@
+"""The one CRUD shape of everything that we manage: check, diff, create, read, update, delete from four small hooks.
+
+A managed resource is a set of *entries* (natural key → normal form) at a *place* (the identity fields, which say where).
+A single object is a set of one. What was there before us is recorded per key by a Snapshot and comes in as `before`:
+so a crash at any moment loses nothing, and `delete` puts back exactly that.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+from pydantic import ValidationError
+
+from dynamic_providers import connections, report
+from dynamic_providers.errors import ManagedError, clean_errors, register_secret
+from dynamic_providers.model import Model
+
+Entry = dict[str, Any]
+Entries = dict[str, Entry]
+Place = dict[str, Any]
+Props = dict[str, Any]
+
+ABSENT: Entry = {"absent": True}  # None would vanish on its way through the engine
+CONTEXT = ("before", "takeOver", "takeOverKey", "change")  # inputs that are never a difference by themselves
+MISSING = "missing"
+RAW = "raw"  # in a `before`: what only the way back needs, never compared
+
+
+class Refused(ManagedError):
+    """Something is there already, it differs, and nobody said that it may be taken over."""
+
+
+class NotAsWritten(ManagedError):
+    """A write was accepted, and does not read back."""
+
+
+class ChangedSince(ManagedError):
+    """Someone changed what we made: putting back what was there before us would overwrite that unseen."""
+
+
+class NoRecord(ManagedError):
+    """There is no record of what was there before us."""
+
+
+class SameProcess(ManagedError):
+    """A key would be removed that this very run has just made under another logical name."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One attribute of one entry that is not as wanted; a side is None where the entry or attribute is not there."""
+
+    key: str
+    attribute: str
+    theirs: Any
+    ours: Any
+    secret: bool = False
+
+    def __str__(self) -> str:
+        if self.secret:
+            theirs, ours = _parts(self.theirs), _parts(self.ours)
+            names = {name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name)}
+            return ", ".join(f"{name}: not ours" for name in sorted(names)) or f"{self.attribute}: differs"
+        return f"{self.attribute}: theirs {_show(self.theirs)}, ours {_show(self.ours)}"
+
+
+class ManagedProvider(ResourceProvider, ABC):
+    """CRUD for one kind of object or table. A subclass gives the data below, `live` and `apply`, and a shape."""
+
+    serialize_as_secret_always = False  # a provider has no state: its pickle is its module and class name
+
+    label: ClassVar[str]  # what an operator calls it, e.g. «SMTP route»
+    model: ClassVar[type[Model]]  # the inputs, less CONTEXT
+    identity: ClassVar[tuple[str, ...]]  # input names that say where; a change replaces
+    take_over_key: ClassVar[str]  # the key of the setting `takeOver`
+    secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
+
+    # --- the hooks -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def live(self, place: Place, keys: Iterable[str]) -> Entries:
+        """The normal form of what is there now under these keys. What is absent is missing; a failed read raises."""
+
+    @abstractmethod
+    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
+        """Make these entries so (None: remove). Returns when it is in force. `context` holds `change`, for comments."""
+
+    @abstractmethod
+    def entries(self, props: Props) -> Entries:
+        """The entries in a resource's properties."""
+
+    @abstractmethod
+    def with_entries(self, props: Props, entries: Entries) -> Props:
+        """The same properties with other entries."""
+
+    def notes(self, props: Props) -> Iterable[str]:
+        """What an operator should be told about these inputs at first contact, as warnings."""
+        return ()
+
+    def equal(self, attribute: str, theirs: Any, ours: Any) -> bool:
+        """Whether an attribute counts as right. Normal forms make this plain equality nearly everywhere."""
+        return bool(theirs == ours)
+
+    # --- the engine's calls ----------------------------------------------------------------------------------------
+
+    def configure(self, req: ConfigureRequest) -> None:
+        connections.configure(req.config)
+
+    @clean_errors
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        news, olds = plain(news), plain(_olds)
+        context = {name: news.pop(name) for name in CONTEXT if name in news}
+        provider_key = {name: news.pop(name) for name in list(news) if name.startswith("__")}
+        if _has_unknown(news):
+            return CheckResult({**news, **context, **provider_key}, [])
+        self._register_secrets(news)
+        try:
+            inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
+        except ValidationError as error:
+            return CheckResult({**news, **context, **provider_key}, self._failures(error))
+        failures = self._first_contact({**inputs, **context}, olds)
+        return CheckResult({**inputs, **context, **provider_key}, failures)
+
+    @clean_errors
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        olds, news = plain(_olds), plain(_news)
+        for props in (olds, news):
+            self._register_secrets(props)
+        replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
+        if replaces or _has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
+            return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
+        found = self._differences(self.entries(olds), self.entries(news))
+        self._name_what_no_line_shows(found, self._before(olds))
+        settings = self._settings(olds) != self._settings(news)
+        return DiffResult(changes=bool(found) or settings, replaces=[], delete_before_replace=True)
+
+    @clean_errors
+    def create(self, props: Props) -> CreateResult:
+        props = plain(props)
+        outs = self._make(props, {})
+        return CreateResult(self._id(props), outs)
+
+    @clean_errors
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        return UpdateResult(self._make(plain(_news), plain(_olds)))
+
+    @clean_errors
+    def read(self, id_: str, props: Props) -> ReadResult:
+        props = plain(props)
+        self._register_secrets(props)
+        live = self.live(self._place(props), sorted(self._before(props)))
+        actual = self.with_entries(props, live)
+        return ReadResult(id_, {**actual}, {**actual})
+
+    @clean_errors
+    def delete(self, _id: str, _props: Props) -> None:
+        props = plain(_props)
+        self._register_secrets(props)
+        place, before = self._place(props), self._before(props)
+        just_made = [key for key in before if (self._id(props), key) in _made]
+        if just_made:
+            raise SameProcess(
+                f"{self.label} {_quoted(just_made)} was set up in this same run under another logical name, so it is not removed",
+                where=self._where(place),
+                fix="give the renamed resource `aliases`, or remove the old one from the state with `pulumi state delete`",
+            )
+        live = self.live(place, sorted(before))
+        changes = self._way_back(place, before, self.entries(props), live)
+        if changes:
+            self._write(place, changes, live, props)
+
+    # --- making it so ----------------------------------------------------------------------------------------------
+
+    def _make(self, news: Props, olds: Props) -> Props:
+        self._register_secrets(news)
+        self._register_secrets(olds)
+        place, wanted = self._place(news), self.entries(news)
+        owned = self._before(olds)
+        before = {
+            **self._before(news),
+            **owned,
+        }  # what we own already was recorded when we took it: that record stays
+        unrecorded = sorted(set(wanted) - set(before))
+        if unrecorded:
+            raise NoRecord(
+                f"no record of what was there before for {self.label} {_quoted(unrecorded)}",
+                where=self._where(place),
+                fix="run it under the component, which takes a Snapshot first",
+            )
+        gone = {key: value for key, value in owned.items() if key not in wanted}
+        live = self.live(place, sorted({*wanted, *gone}))
+        refused = self._refused(news, {k: v for k, v in wanted.items() if k not in owned}, live, before)
+        if refused:
+            raise Refused("; ".join(refused), where=self._where(place))
+        changes = self._way_back(place, gone, self.entries(olds), live)
+        changes |= {
+            key: entry for key, entry in wanted.items() if self._differences_of(key, live.get(key), entry)
+        }
+        if changes:
+            self._write(place, changes, live, news)
+        _made.update((self._id(news), key) for key in wanted)
+        return {**news, "before": {key: before[key] for key in wanted}}
+
+    def _write(self, place: Place, changes: dict[str, Entry | None], live: Entries, props: Props) -> None:
+        self.apply(place, changes, live, {"change": props.get("change", {})})
+        now = self.live(place, sorted(changes))
+        wrong = [
+            f"«{d.key}» {d}"
+            for d in self._differences(now, {k: v for k, v in changes.items() if v is not None})
+        ]
+        wrong += [f"«{key}» is still there" for key, entry in changes.items() if entry is None and key in now]
+        if wrong:
+            raise NotAsWritten(
+                f"{self.label}: written, but it does not read back so: {'; '.join(wrong)}",
+                where=self._where(place),
+                fix="look for someone else at work there, then run it again",
+            )
+
+    def _way_back(
+        self, place: Place, before: Entries, ours: Entries, live: Entries
+    ) -> dict[str, Entry | None]:
+        """What puts back the state before us: only over what is still as we left it."""
+        changes: dict[str, Entry | None] = {}
+        touched: list[str] = []
+        for key, record in before.items():
+            then = None if record == ABSENT else record
+            now, mine = live.get(key), ours.get(key)
+            if self._same(key, now, then):
+                continue
+            since = self._differences_of(key, now, mine)
+            if since:
+                touched.append(f"«{key}» ({'; '.join(str(one) for one in since)})")
+            changes[key] = then
+        if touched:
+            raise ChangedSince(
+                f"{self.label} changed since the last run, so what was there before us is not put back: {', '.join(touched)}",
+                where=self._where(place),
+                fix="`pulumi refresh` takes note of the change; then run this again to put back what was there before us",
+            )
+        return changes
+
+    # --- first contact ---------------------------------------------------------------------------------------------
+
+    def _first_contact(self, news: Props, olds: Props) -> list[CheckFailure]:
+        wanted = self.entries(news)
+        known = {**self.entries(olds), **(self._before(olds) if not _has_unknown(olds) else {})}
+        if olds and any(olds.get(name) != news.get(name) for name in self.identity):
+            known = {}
+        fresh = {key: entry for key, entry in wanted.items() if key not in known}
+        if not fresh:
+            return []
+        place = self._place(news)
+        live = self.live(place, sorted(fresh))
+        before = news.get("before", {})
+        record = {} if _has_unknown(before) else before
+        refused = self._refused(news, fresh, live, record)
+        for note in self.notes(news):
+            report.warning(f"{self._where(place)}: {note}")
+        for key in sorted(fresh):
+            if record.get(key) != ABSENT and key in live and self._same(key, live[key], fresh[key]):
+                report.info(
+                    f"{self._where(place)}: {self.label} «{key}» exists and is right: will be managed"
+                )
+        return [CheckFailure(self.identity[0], f"{self._where(place)}: {reason}") for reason in refused]
+
+    def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:
+        allowed = set(news.get("takeOver", []))
+        lines = []
+        for key in sorted(fresh):
+            found = self._differences_of(key, live.get(key), fresh[key]) if key in live else []
+            if not found or before.get(key) == ABSENT or {"*", key} & allowed:
+                continue
+            setting = news.get("takeOverKey", self.take_over_key)  # two rules are two settings
+            setting = setting if len(self.entries(news)) == 1 else f"{setting}.{key}"
+            lines.append(
+                f"{self.label} «{key}» exists and differs: {'; '.join(str(one) for one in found)}. "
+                f"To let this stack take it over, add {setting} to the setting takeOver"
+            )
+        return lines
+
+    # --- comparing -------------------------------------------------------------------------------------------------
+
+    def _differences(self, theirs: Entries, ours: Entries) -> list[Difference]:
+        return [
+            d
+            for key in sorted({*theirs, *ours})
+            for d in self._differences_of(key, theirs.get(key), ours.get(key))
+        ]
+
+    def _differences_of(self, key: str, theirs: Entry | None, ours: Entry | None) -> list[Difference]:
+        if theirs is None and ours is None:
+            return []
+        if theirs is None or ours is None:
+            return [Difference(key, "there" if ours is None else MISSING, *_presence(theirs, ours))]
+        names = sorted(({*theirs} | {*ours}) - {RAW})
+        return [
+            Difference(key, name, theirs.get(name), ours.get(name), name in self.secret)
+            for name in names
+            if not self.equal(name, theirs.get(name), ours.get(name))
+        ]
+
+    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
+        """The engine marks no line for a change inside a secret, and lists an object that is gone as if it were new."""
+        for one in found:
+            if one.secret:
+                report.info(f"{self.label} «{one.key}»: {one}")
+            elif one.attribute == MISSING and one.key in owned:
+                report.info(f"{self.label} «{one.key}»: is gone")
+
+    def _same(self, key: str, theirs: Entry | None, ours: Entry | None) -> bool:
+        return not self._differences_of(key, theirs, ours)
+
+    # --- properties ------------------------------------------------------------------------------------------------
+
+    def _place(self, props: Props) -> Place:
+        return {name: props[name] for name in self.identity}
+
+    def _id(self, props: Props) -> str:
+        return "/".join([type(self).__name__, *(str(props[name]) for name in self.identity)])
+
+    def _where(self, place: Place) -> str:
+        return " ".join(str(value) for value in place.values())
+
+    def _before(self, props: Props) -> Entries:
+        record: Entries = props.get("before", {})
+        return record
+
+    def _settings(self, props: Props) -> Props:
+        """Inputs that are neither identity, entries nor context: how a resource behaves."""
+        bare = self.with_entries(props, {})
+        return {
+            k: v
+            for k, v in bare.items()
+            if k not in (*CONTEXT, *self.identity) and not k.startswith("__") and v not in ({}, [])
+        }
+
+    def _register_secrets(self, props: Props) -> None:
+        for name in self.secret:
+            for text in _texts(props.get(name)):
+                register_secret(text)
+
+    def _failures(self, error: ValidationError) -> list[CheckFailure]:
+        failures = []
+        for one in error.errors(include_input=False, include_url=False, include_context=False):
+            path = ".".join(str(part) for part in one["loc"])
+            shown = self.identity[0] if not one["loc"] or one["loc"][0] in self.secret else str(one["loc"][0])
+            failures.append(CheckFailure(shown, f"{path}: {one['msg']}"))
+        return failures
+
+
+class ObjectProvider(ManagedProvider):
+    """One object: its attributes lie flat among the inputs, its natural key is the input that `key_field` names."""
+
+    key_field: ClassVar[str] = "name"
+    settings: ClassVar[frozenset[str]] = frozenset()  # inputs that are not attributes of the object
+
+    def _where(self, place: Place) -> str:
+        return " ".join(str(value) for name, value in place.items() if name != self.key_field)
+
+    def entries(self, props: Props) -> Entries:
+        bare = (*CONTEXT, *self.identity, *self.settings)
+        attributes = {k: v for k, v in props.items() if k not in bare and not k.startswith("__")}
+        if not any(v not in ({}, [], "") for v in attributes.values()):
+            return {}
+        return {props[self.key_field]: attributes}
+
+    def with_entries(self, props: Props, entries: Entries) -> Props:
+        kept = (*CONTEXT, *self.identity, *self.settings)
+        frame = {k: v for k, v in props.items() if k in kept or k.startswith("__")}
+        empty = {
+            name: _empty(props[name]) for name in self.secret if name in props
+        }  # stays a secret key of the state
+        return {**frame, **empty, **entries.get(props[self.key_field], {})}
+
+
+class TableProvider(ManagedProvider):
+    """Some keys of a table: the entries lie in one input, a dict."""
+
+    table_field: ClassVar[str]
+
+    def entries(self, props: Props) -> Entries:
+        table: Entries = props.get(self.table_field, {})
+        return dict(table)
+
+    def with_entries(self, props: Props, entries: Entries) -> Props:
+        return {**props, self.table_field: entries}
+
+
+class ManagedResource(Resource):
+    """Base of the Pulumi resources. Marks what may hold secrets, from the first create on: see `docs/architecture.md`."""
+
+    def __init__(
+        self,
+        provider: ManagedProvider,
+        name: str,
+        props: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        given = {key: value for key, value in props.items() if value is not None}
+        for field in (*provider.secret, "before"):
+            if field in given:
+                given[field] = pulumi.Output.secret(given[field])
+        super().__init__(provider, name, given, opts)
+
+
+_made: set[tuple[str, str]] = set()  # (id, key) set up by this process
+
+
+def plain(value: Any) -> Any:
+    """What the engine sends, as JSON would have it: whole numbers are integers again, None is gone."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+def _has_unknown(value: Any) -> bool:
+    if isinstance(value, pulumi.output.Unknown):
+        return True
+    if isinstance(value, Mapping):
+        return any(_has_unknown(v) for v in value.values())
+    return isinstance(value, list) and any(_has_unknown(v) for v in value)
+
+
+def _presence(theirs: Entry | None, ours: Entry | None) -> tuple[str, str]:
+    return ("there" if theirs is not None else "not there", "there" if ours is not None else "not there")
+
+
+def _parts(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """The secrets in a secret input. Not those of a dict: it holds others' parts, never shown, and ordinary words too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (one for one in value if isinstance(one, str))
+
+
+def _empty(value: Any) -> Any:
+    return {} if isinstance(value, Mapping) else [] if isinstance(value, list) else ""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"«{name}»" for name in names)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_show(one) for one in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_show(v)}" for k, v in sorted(value.items())) + "}"
+    return f"«{value}»" if isinstance(value, str) else "nothing" if value is None else str(value).lower()

@@ -1,0 +1,42 @@
+"""Lines for the operator from inside a provider's process. The engine shows them under «Diagnostics»."""
+
+import sys
+import threading
+
+import grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+from dynamic_providers import engine
+from dynamic_providers.errors import printable, redact
+
+_lock = threading.Lock()
+_stub: engine_pb2_grpc.EngineStub | None = None
+
+
+def info(text: str) -> None:
+    """Say something that the operator should know."""
+    _say(engine_pb2.INFO, text)
+
+
+def warning(text: str) -> None:
+    """Say something that the operator should look at, though the work goes on."""
+    _say(engine_pb2.WARNING, text)
+
+
+def _say(severity: int, text: str) -> None:
+    line = redact(printable(text))
+    address = engine.address()
+    if address is None:
+        print(line, file=sys.stderr)
+        return
+    global _stub
+    with _lock:
+        if _stub is None:
+            _stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+        stub = _stub
+    try:
+        stub.Log(engine_pb2.LogRequest(severity=severity, message=line), timeout=10)
+    except grpc.RpcError:
+        print(
+            line, file=sys.stderr
+        )  # the engine is going away: its watcher ends this process; the line is not lost till then

@@ -1,0 +1,1 @@
+"""One room per command of the gateway's command line."""

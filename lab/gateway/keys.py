@@ -1,0 +1,24 @@
+"""Host keys that are the same on every start, so that fingerprints in stack files stay right."""
+
+from __future__ import annotations
+
+import hashlib
+
+import asyncssh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+SEED = "m365-secure-email lab "
+
+
+def host_key(host: str, extra: str = "") -> asyncssh.SSHKey:
+    """The Ed25519 key of a host name; with `extra` another one, as if somebody stood in between."""
+    seed = hashlib.sha256((SEED + host + extra).encode()).digest()
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return asyncssh.import_private_key(pem)
+
+
+def fingerprint(host: str, extra: str = "") -> str:
+    """`SHA256:…` of a host's key."""
+    return host_key(host, extra).get_fingerprint()

@@ -1,0 +1,80 @@
+"""Logging in to a member: password, keyboard-interactive, public key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+if TYPE_CHECKING:
+    from lab.gateway.server import LabGateway, Member
+
+
+KbdIntChallenge = tuple[str, str, str, Sequence[tuple[str, bool]]]
+
+
+class Login(asyncssh.SSHServer):
+    """The authentication of one connection; each try is in the journal."""
+
+    def __init__(self, gateway: LabGateway, member: Member) -> None:
+        self._gateway = gateway
+        self._member = member
+        self._user = ""
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._gateway.journal.record(self._member.channel, "connect")
+
+    def begin_auth(self, username: str) -> bool:
+        self._user = username
+        banner = self._gateway.profile.text("banner", host=self._member.host)
+        if banner and self._connection is not None:
+            self._connection.send_auth_banner(banner)
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return "password" in self._gateway.auth_methods
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return self._outcome("password", self._gateway.may_log_in(username, password))
+
+    def kbdint_auth_supported(self) -> bool:
+        return "keyboard-interactive" in self._gateway.auth_methods
+
+    def get_kbdint_challenge(
+        self,
+        username: str,  # noqa: ARG002 - asyncssh's signature
+        lang: str,  # noqa: ARG002 - asyncssh's signature
+        submethods: str,  # noqa: ARG002 - asyncssh's signature
+    ) -> KbdIntChallenge:
+        return "", "", "", [("Password:", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        good = len(responses) == 1 and self._gateway.may_log_in(username, responses[0])
+        return self._outcome("keyboard-interactive", good)
+
+    def public_key_auth_supported(self) -> bool:
+        return "publickey" in self._gateway.auth_methods
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        good = self._gateway.knows_key(username, key)
+        if not good:
+            self._outcome("publickey", False)  # noqa: FBT003 - the one truth value it takes
+        return good
+
+    def auth_completed(self) -> None:
+        if self._method is None:
+            self._outcome("publickey", True)  # noqa: FBT003 - as above
+
+    _method: str | None = None
+
+    def _outcome(self, method: str, good: bool) -> bool:  # noqa: FBT001 - private, one meaning
+        channel = self._member.channel
+        if good:
+            self._method = method
+            self._gateway.journal.record(channel, "login", user=self._user, method=method)
+        else:
+            self._gateway.journal.record(channel, "login-failed", user=self._user, method=method)
+        return good

@@ -1,0 +1,285 @@
+"""The lab's gateway: its members as SSH servers, their shared committed configuration, and its switches."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from lab.gateway.commands.cluster import clusterconfig, clustermode
+from lab.gateway.commands.commit import clear, commit, commitdetail, showchanges
+from lab.gateway.commands.deliveryconfig import altsrchost, deliveryconfig
+from lab.gateway.commands.destconfig import destconfig
+from lab.gateway.commands.filters import filters
+from lab.gateway.commands.general import leave, show_help, version, who
+from lab.gateway.commands.listenerconfig import listenerconfig
+from lab.gateway.commands.smtproutes import smtproutes
+from lab.gateway.commands.sslconfig import sslconfig
+from lab.gateway.dump import dump_state
+from lab.gateway.hand import type_lines
+from lab.gateway.jump import JumpHost
+from lab.gateway.keys import fingerprint, host_key
+from lab.gateway.listening import Door, Loop, Options, drop_all
+from lab.gateway.login import Login
+from lab.gateway.profile import Profile
+from lab.gateway.session import Change, Session
+from lab.gateway.starting import starting_state
+from lab.gateway.state import Level, State
+from lab.gateway.switches import Switches
+from lab.journal import Journal
+
+Command = Callable[[Session, list[str]], Awaitable[None]]
+SHA1 = {"kex_algs": ["diffie-hellman-group14-sha1"], "signature_algs": ["ssh-rsa"]}
+
+COMMANDS: dict[str, Command] = {
+    "altsrchost": altsrchost,
+    "clear": clear,
+    "clusterconfig": clusterconfig,
+    "clustermode": clustermode,
+    "commit": commit,
+    "commitdetail": commitdetail,
+    "deliveryconfig": deliveryconfig,
+    "destconfig": destconfig,
+    "exit": leave,
+    "filters": filters,
+    "help": show_help,
+    "listenerconfig": listenerconfig,
+    "quit": leave,
+    "showchanges": showchanges,
+    "smtproutes": smtproutes,
+    "sslconfig": sslconfig,
+    "version": version,
+    "who": who,
+}
+
+
+@dataclass
+class Member:
+    """One appliance. `local_port` is where it listens on 127.0.0.1; `port` is what stack files say."""
+
+    host: str
+    data1: str
+    data2: str
+    serial: str
+    group: str = "Main_Group"
+    port: int = 22
+    local_port: int = 0
+
+    @property
+    def channel(self) -> str:
+        """Its name in the journal."""
+        return f"gateway:{self.host}"
+
+    @property
+    def interfaces(self) -> dict[str, str]:
+        """Interface names and addresses."""
+        return {"Data 1": self.data1, "Data 2": self.data2, "Management": "127.0.0.1"}
+
+    @property
+    def host_key(self) -> str:
+        """The fingerprint of its host key, as `ssh` shows it."""
+        return fingerprint(self.host)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit, as the gateway remembers it."""
+
+    host: str
+    user: str
+    comment: str
+    changes: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Snapshot:
+    """Committed configuration and exported files, to go back to."""
+
+    state: State
+    files: dict[str, tuple[str, object]] = field(default_factory=dict)
+
+
+class LabGateway(Switches):
+    """One gateway: standalone or a cluster. Its switches are its attributes.
+
+    `folder` receives the practice key pairs; `ports` may fix a member's or the jump host's port by host name.
+    """
+
+    def __init__(
+        self, profile: Profile, journal: Journal, folder: Path, ports: dict[str, int] | None = None
+    ) -> None:
+        super().__init__()
+        self.profile = profile
+        self.journal = journal
+        self.user = "admin"
+        self.password = "Practice-Gateway-7!"
+        self.commands = COMMANDS
+        self.files: dict[str, tuple[str, object]] = {}
+        self.commits: list[Commit] = []
+        self.sessions: list[Session] = []
+        self.state = starting_state(profile)
+        self.members = [Member(**member) for member in profile.data["estate"]["members"]]
+        self._ports = ports or {}
+        self._loop: Loop | None = None
+        self._doors: list[Door] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self.private_key_path = folder / "gateway-key"
+        self._key = _practice_key(self.private_key_path)
+        self._rsa: asyncssh.SSHKey | None = None
+        jump = profile.data["estate"].get("jump")
+        self.jump: JumpHost | None = JumpHost(jump, journal, folder, self.local_port) if jump else None
+        self.reset()
+
+    # Life.
+
+    def start(self) -> None:
+        """Listen; returns when every member and the jump host can be reached."""
+        self._loop = Loop("lab-gateway")
+        for member in self.members:
+            door = Door(self._loop, self._ports.get(member.host, 0), partial(self._options, member))
+            member.local_port = door.port
+            self._doors.append(door)
+            self._loop.run(door.open())
+        if self.jump is not None:
+            self.jump.start(self._loop, self._ports.get(self.jump.host, 0))
+
+    def stop(self) -> None:
+        """Cut everything and end the thread."""
+        if self._loop is None:
+            return
+        if self.commit_hold is not None:
+            self.commit_hold.set()
+        for door in self._doors:
+            self._loop.run(door.close())
+        if self.jump is not None:
+            self.jump.stop()
+        self._loop.close()
+        self._doors.clear()
+        self._loop = None
+
+    def reset(self) -> None:
+        """All switches back to what the profile says."""
+        fresh = Switches()
+        for item in fields(Switches):
+            setattr(self, item.name, getattr(fresh, item.name))
+        self.set_switches(copy.deepcopy(self.profile.data.get("switches", {})))
+
+    # Configuration.
+
+    def snapshot(self) -> Snapshot:
+        """The committed configuration, to `restore` later."""
+        return Snapshot(copy.deepcopy(self.state), dict(self.files))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot; sessions with pending changes see it as another's commit."""
+        version = self.state.version + 1
+        self.state = copy.deepcopy(snapshot.state)
+        self.state.version = version
+        self.files = dict(snapshot.files)
+
+    def accept(self, member: Member, user: str, new: State, comment: str, changes: Sequence[Change]) -> None:
+        """A commit takes effect."""
+        version = self.state.version + 1
+        self.state = copy.deepcopy(new)
+        self.state.version = version
+        keys = tuple((change.table, change.key) for change in changes)
+        self.commits.append(Commit(member.host, user, comment, keys))
+
+    def override(self, level: Level, command: str, *, copied: bool = True) -> None:
+        """Give a group or a machine settings of its own for a command, committed at once."""
+        self.state.override(level, command, copied=copied)
+        self.state.version += 1
+
+    def dump(self) -> str:
+        """The committed configuration as stable text, secrets hashed."""
+        return dump_state(self.state, self.profile.cluster)
+
+    @property
+    def groups(self) -> list[str]:
+        """The cluster's groups."""
+        return sorted({member.group for member in self.members})
+
+    # Access.
+
+    def local_port(self, host: str) -> int:
+        """Where a member listens on 127.0.0.1; 0 for a name that is no member's."""
+        return next((member.local_port for member in self.members if member.host == host.lower()), 0)
+
+    def may_log_in(self, user: str, password: str) -> bool:
+        """Whether these credentials are right."""
+        return user == self.user and password == self.password
+
+    def knows_key(self, user: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the user may log in with that key."""
+        return user == self.user and key.public_data == self._key.public_data
+
+    def type_by_hand(self, lines: Sequence[str], member: int = 0) -> str:
+        """Log in as an administrator does, type the lines, log out; the transcript. `^C` is Ctrl-C."""
+        chosen = self.members[member]
+        assert self._loop is not None, "start the gateway first"
+        work = type_lines(chosen.local_port, self.user, self.password, lines, self.prompts)
+        return self._loop.run(work, timeout=120)
+
+    @property
+    def prompts(self) -> str:
+        """A regular expression for the end of any question or main prompt."""
+        question = r"\[[^\r\n]*\]|[^\r\n]*\[[YN]\]"
+        return rf"(?:^|[\r\n])(?:{question}|\([^()\r\n]*\)|[A-Za-z0-9.\-]+(?: \(SERVICE\))?)?> $"
+
+    def drop_connections(self) -> None:
+        """Cut all sessions without a word; can be called from anywhere, a journal's hook too."""
+        if self._loop is not None:
+            self._loop.call(lambda: drop_all(self._doors))
+
+    def _options(self, member: Member) -> Options | None:
+        if self.refuse_connections:
+            return None
+        options: Options = {
+            "server_factory": lambda: Login(self, member),
+            "process_factory": lambda process: self._serve(member, process),
+            "server_host_keys": [host_key(member.host, self.host_key_seed)],
+            "line_editor": False,
+            "encoding": None,
+            "gss_host": None,
+            "keepalive_interval": 0,
+            "server_version": "OpenSSH_8.0",
+        }
+        if self.sha1_only:
+            options |= {**SHA1, "server_host_keys": [self._rsa_key()]}
+        if self.kex:
+            options["kex_algs"] = list(self.kex)
+        if self.host_key_algorithms:
+            options["signature_algs"] = list(self.host_key_algorithms)
+        return options
+
+    def _rsa_key(self) -> asyncssh.SSHKey:
+        if self._rsa is None:
+            self._rsa = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+        return self._rsa
+
+    async def _serve(self, member: Member, process: asyncssh.SSHServerProcess[Any]) -> None:
+        session = Session(self, member, process)
+        self.sessions.append(session)
+        try:
+            if process.command is None:
+                await session.shell()
+            else:
+                await session.execute(process.command)
+        finally:
+            self.sessions.remove(session)
+            self.journal.record(member.channel, "disconnect", pending=session.pending)
+            process.exit(0)
+
+
+def _practice_key(path: Path) -> asyncssh.SSHKey:
+    if path.exists():
+        return asyncssh.read_private_key(str(path))
+    key = asyncssh.generate_private_key("ssh-ed25519", comment="practice")
+    path.touch(mode=0o600)
+    path.write_bytes(key.export_private_key())
+    return key

@@ -1,0 +1,258 @@
+"""One login: its mode, its pending changes, and the loop that takes commands."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import re
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from lab.gateway.console import Console
+from lab.gateway.dialogue import Abandoned, Dialogue, Disliked
+from lab.gateway.state import BASE, Configuration, Level, State
+from lab.gateway.terminal import Disconnected, IdleTooLong, Interrupted, Terminal
+
+if TYPE_CHECKING:
+    from lab.gateway.server import LabGateway, Member
+
+Mutation = Callable[[Configuration], None]
+
+
+class LoggedOut(Exception):
+    """The user has left."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One pending change; it can be applied again to a newer configuration."""
+
+    level: Level
+    table: str
+    key: str
+    what: str
+    mutate: Mutation
+
+
+def now() -> str:
+    """The date as AsyncOS writes it."""
+    return datetime.now(UTC).strftime("%a %b %d %H:%M:%S %Y GMT")
+
+
+class Session:
+    """A user at the command line of one member. Pending changes die with it."""
+
+    def __init__(
+        self, gateway: LabGateway, member: Member, process: asyncssh.SSHServerProcess[bytes]
+    ) -> None:
+        self.gateway = gateway
+        self.member = member
+        self.profile = gateway.profile
+        self.user = str(process.get_extra_info("username"))
+        self.peer = str((process.get_extra_info("peername") or ("127.0.0.1",))[0])
+        self.since = time.time()
+        self.terminal = Terminal(process, gateway)
+        self.console = Console(self.terminal, self.profile, gateway, self.record)
+        self.mode: Level = ("machine", member.host) if self.profile.cluster else BASE
+        self.changes: list[Change] = []
+        self.last_commit: str = ""
+        self._working: State | None = None
+        self._based_on = 0
+        self._process = process
+        self._borrowed: Level | None = None
+
+    # What it sees and changes.
+
+    def record(self, kind: str, **detail: object) -> None:
+        """Write to the journal under this member's channel."""
+        self.gateway.journal.record(self.member.channel, kind, **detail)
+
+    @property
+    def state(self) -> State:
+        """The pending state if there is one, else what is committed now."""
+        return self._working if self._working is not None and self.changes else self.gateway.state
+
+    @property
+    def level(self) -> Level:
+        """Which level a command reads and writes in the present mode."""
+        return BASE if self.mode[0] in {"base", "cluster"} else self.mode
+
+    @property
+    def tables(self) -> Configuration:
+        """The tables of the present mode, pending changes included."""
+        return self.state.at(self.level)
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything waits for a commit."""
+        return bool(self.changes)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether somebody else has committed since this session's first pending change."""
+        return self.pending and self._based_on != self.gateway.state.version
+
+    def read(self, table: str) -> None:
+        """Record that a table is about to be shown."""
+        self.record("read", table=table)
+
+    def write(self, table: str, key: str, what: str, mutate: Mutation) -> None:
+        """Change the pending configuration and record it."""
+        mutate(self._open().at(self.level))
+        self.changes.append(Change(self.level, table, key, what, mutate))
+        self.record("write", table=table, key=key)
+
+    def override(self, command: str, *, copied: bool) -> None:
+        """Give the present group or machine settings of its own for a command, as a pending change."""
+        level = self.mode
+        self._open().override(level, command, copied=copied)
+        self.changes.append(Change(level, command, "*", "settings of its own", lambda _: None))
+        self.record("write", table=command, key="*")
+
+    def _open(self) -> State:
+        if self._working is None or not self.changes:
+            self._working = copy.deepcopy(self.gateway.state)
+            self._based_on = self.gateway.state.version
+        return self._working
+
+    def drop_changes(self) -> None:
+        """Forget what is pending."""
+        self.changes.clear()
+        self._working = None
+
+    def rebased(self) -> State:
+        """The pending changes applied to what is committed now; LookupError where one no longer fits."""
+        result = copy.deepcopy(self.gateway.state)
+        for change in self.changes:
+            if change.level not in result.overrides and change.level != BASE:
+                result.overrides[change.level] = copy.deepcopy(self.state.overrides[change.level])
+            change.mutate(result.at(change.level))
+        return result
+
+    # The loop.
+
+    @property
+    def prompt(self) -> str:
+        """The main prompt of the present mode."""
+        kind, name = self.mode
+        formats = self.profile.setting("prompts")
+        return str(formats[kind]).format(host=self.member.host, name=name or self.profile.cluster)
+
+    async def shell(self) -> None:
+        """Greet, then take commands until the user leaves or is gone."""
+        try:
+            await self._welcome()
+            while True:
+                await self._one_line()
+        except IdleTooLong:
+            await self.console.tell("idle_logout")
+        except (LoggedOut, Disconnected):
+            pass
+
+    async def execute(self, line: str) -> None:
+        """An exec channel: one line, commands separated by semicolons."""
+        try:
+            for part in _semicolons(line):
+                await self.command(part)
+        except (Interrupted, LoggedOut, Disconnected, IdleTooLong):
+            pass
+
+    async def _one_line(self) -> None:
+        try:
+            line = await self.terminal.read_line(self.prompt)
+            if line.strip():
+                await self.command(line.strip())
+        except Interrupted:
+            await self.console.say()
+
+    async def command(self, line: str) -> None:
+        """Run one command line."""
+        self.record("command", line=line)
+        try:
+            words = shlex.split(line)
+        except ValueError as broken:
+            await self.console.tell("bad_quotes", reason=broken)
+            return
+        if not words:
+            return
+        await self.pause(words[0].lower())
+        handler = self.gateway.commands.get(words[0].lower())
+        if handler is None:
+            await self.console.tell("unknown_command", word=words[0])
+            return
+        try:
+            await handler(self, words[1:])
+        except Disliked as disliked:
+            await self.console.say(str(disliked))
+        except Abandoned:
+            await self.console.say()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._borrowed is not None:
+            self.mode, self._borrowed = self._borrowed, None
+
+    async def pause(self, command: str) -> None:
+        """Take as long as the release's latency for that command."""
+        latency = self.gateway.latency.get(command, self.gateway.latency.get("*", 0.0))
+        if latency:
+            await asyncio.sleep(latency)
+
+    async def ask(self, name: str, **arguments: object) -> dict[str, str]:
+        """Run a dialogue of the profile; arguments as `Dialogue` takes them."""
+        return await Dialogue(self.console, name, **arguments).run()  # type: ignore[arg-type] # passed on
+
+    async def notice(self, command: str, moment: str) -> bool:
+        """In a mode without settings of its own: say so and ask what to do. True if it was asked."""
+        if self.gateway.notice != moment or self.state.has(self.level, command):
+            return False
+        kind, name = self.mode
+        await self.console.tell("notice", kind=kind.capitalize(), name=name)
+        choices = [
+            words.format(kind=kind.capitalize(), name=name, cluster=self.profile.cluster)
+            for words in self.profile.setting("notice_choices")
+        ]
+        chosen = await self.console.choose(self.profile.text("notice_question"), choices)
+        if chosen:
+            self.override(command, copied=chosen == 2)
+            return True
+        if not self.gateway.notice_switch_lasts:
+            self._borrowed = self.mode
+        self.mode = ("cluster", self.profile.cluster)
+        return True
+
+    async def _welcome(self) -> None:
+        release = self.profile.setting("release")
+        await self.console.tell("last_login", date=now(), peer=self.peer)
+        await self.console.tell("welcome", **release)
+        if self.gateway.password_expired:
+            await self._renew_password()
+
+    async def _renew_password(self) -> None:
+        await self.console.tell("password_expired")
+        while True:
+            new = await self.terminal.read_line(self.profile.text("new_password"), hidden=True)
+            again = await self.terminal.read_line(self.profile.text("new_password_again"), hidden=True)
+            if new == again and len(new) >= 8 and new != self.gateway.password:
+                self.gateway.password = new
+                self.gateway.password_expired = False
+                return
+            await self.console.tell("password_refused")
+
+    @property
+    def closing(self) -> bool:
+        """Whether the other side has gone away."""
+        return self._process.is_closing()
+
+
+def _semicolons(line: str) -> list[str]:
+    """Split at semicolons outside quotes."""
+    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^;"'])+""", line)
+    return [part.strip() for part in parts if part.strip()]

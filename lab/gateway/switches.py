@@ -1,0 +1,80 @@
+"""What a test may change while the gateway runs: release habits, and faults."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+
+Refusal = Callable[[Sequence[tuple[str, str]]], str | None]
+"""Sees the pending changes as (table, key) and gives a reason, or None to let them pass."""
+
+
+@dataclass
+class Switches:
+    """Attributes of the running gateway; a profile sets them, a test changes them, `reset` goes back."""
+
+    # Speed, in seconds. `latency` is per command, `*` for all others.
+    latency: dict[str, float] = field(default_factory=dict)
+    commit_seconds: float = 0.0
+    commit_hold: threading.Event | None = None
+    """While set to an event that is not set, commits wait for it."""
+    commit_survives_disconnect: bool = True
+
+    # Commits.
+    refuse_commit: str | Refusal | None = None
+    conflict: str = "ask"
+    """Somebody else has committed since: `ask` about discarding, `refuse`, or `merge` without a word."""
+    rollback_question: bool = True
+
+    # Terminal.
+    columns: int = 0
+    """Width whatever the client asked for; 0 = what it asked for."""
+    wrap: str = "word"
+    """`word`, `hard` or `off`."""
+    pager_lines: int = 0
+    """0 = no pager, -1 = the height that the client asked for."""
+    echo: bool = True
+    newline: str = "\r\n"
+    idle_seconds: float = 0.0
+    """0 = never logged out for being idle."""
+
+    # Dialogues.
+    asks_again: bool = True
+    """After an answer it does not like: ask again, or fall back to the menu."""
+    strange_question: bool = False
+    new_group_lands: str = "last"
+    """A new sender group: `last` (before ALL) or `first`."""
+    print_priority_zero: bool = False
+    notice: str = "command"
+    """In a cluster, the notice about a mode without settings comes after the `command` or the `verb`."""
+    notice_switch_lasts: bool = True
+    """After choosing «switch modes» in the notice: stay in that mode, or only for this command."""
+
+    # Logging in.
+    auth_methods: tuple[str, ...] = ("password", "keyboard-interactive", "publickey")
+    password_expired: bool = False
+    host_key_seed: str = ""
+    """Anything here gives other host keys, as if somebody stood in between."""
+    sha1_only: bool = False
+    """Offer only `diffie-hellman-group14-sha1` and `ssh-rsa`, like an old appliance."""
+    kex: tuple[str, ...] = ()
+    host_key_algorithms: tuple[str, ...] = ()
+    refuse_connections: bool = False
+
+    # Cluster.
+    disconnected: set[str] = field(default_factory=set)
+    """Hosts of members that the cluster cannot reach."""
+
+    def set_switches(self, values: dict[str, object]) -> None:
+        """Set several by name; an unknown name is an error."""
+        known = {item.name for item in fields(Switches)}
+        for name, value in values.items():
+            if name not in known:
+                raise AttributeError(f"the lab's gateway has no switch «{name}»; it has {sorted(known)}")
+            default = getattr(self, name)
+            if isinstance(default, tuple) and isinstance(value, list):
+                value = tuple(value)  # noqa: PLW2901 - YAML has no tuples
+            if isinstance(default, set) and isinstance(value, list):
+                value = set(value)  # noqa: PLW2901 - nor sets
+            setattr(self, name, value)

@@ -1,0 +1,155 @@
+"""Bytes of one SSH channel: echo, line ends, wrapping, pager, Ctrl-C. It knows nothing of questions."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+
+import asyncssh
+
+from lab.gateway.switches import Switches
+
+PAGER = "-Press Any Key For More-"
+CTRL_C, CTRL_D, BACKSPACE, KILL_LINE = 0x03, 0x04, (0x08, 0x7F), 0x15
+CR, LF = 0x0D, 0x0A
+
+
+class Interrupted(Exception):
+    """Ctrl-C: back to the main prompt, what the command had not finished is dropped."""
+
+
+class Disconnected(Exception):
+    """The other side is gone, or was sent away."""
+
+
+class IdleTooLong(Exception):
+    """Nothing was typed for longer than the session may idle."""
+
+
+class Terminal:
+    """A line terminal on a channel; with a PTY it echoes, wraps and pages, without one it does none of it."""
+
+    def __init__(self, process: asyncssh.SSHServerProcess[bytes], switches: Switches) -> None:
+        self._process = process
+        self._switches = switches
+        self._typed = bytearray()
+        self._after_cr = False
+        self._rows = 0
+        self.pty = process.term_type is not None
+        self._columns, self._height = process.term_size[:2]
+
+    @property
+    def width(self) -> int:
+        """Columns that text is wrapped at; 0 = not at all."""
+        if not self.pty or self._switches.wrap == "off":
+            return 0
+        return self._switches.columns or self._columns
+
+    @property
+    def page(self) -> int:
+        """Lines before the pager stops; 0 = no pager."""
+        lines = self._switches.pager_lines
+        if not self.pty or lines == 0:
+            return 0
+        return lines if lines > 0 else max(self._height - 1, 0)
+
+    async def show(self, text: str) -> None:
+        """Write whole lines, wrapped and paged."""
+        for line in text.split("\n"):
+            for piece in self._wrapped(line):
+                if self.page and self._rows >= self.page:
+                    await self._pause()
+                self._write(piece + self._switches.newline)
+                self._rows += 1
+
+    async def read_line(self, prompt: str = "", *, hidden: bool = False) -> str:
+        """Show a prompt and read a line. Raises Interrupted, Disconnected or IdleTooLong."""
+        *above, last = self._wrapped(prompt.rstrip(" ")) if len(prompt) > 40 else [prompt]
+        if above:
+            await self.show("\n".join(above))
+        self._write(last.rstrip(" ") + " " if prompt.endswith(" ") else last)
+        self._rows = 0
+        line = bytearray()
+        echo = self.pty and self._switches.echo and not hidden
+        while True:
+            key = await self._key()
+            if key == LF and self._after_cr:
+                self._after_cr = False
+                continue
+            self._after_cr = key == CR
+            if key in {CR, LF}:
+                if self.pty:
+                    self._write(self._switches.newline)
+                return line.decode("utf-8", "replace")
+            self._edit(line, key, echo=echo)
+
+    def _edit(self, line: bytearray, key: int, *, echo: bool) -> None:
+        if key == CTRL_C and self.pty:
+            self._write("^C" + self._switches.newline)
+            raise Interrupted
+        if key == CTRL_D and self.pty:
+            if not line:
+                raise Disconnected
+        elif key in BACKSPACE and self.pty:
+            if line:
+                del line[-1]
+                self._write("\b \b" if echo else "")
+        elif key == KILL_LINE and self.pty:
+            self._write("\b \b" * len(line) if echo else "")
+            line.clear()
+        else:
+            line.append(key)
+            if echo:
+                self._process.stdout.write(bytes([key]))
+
+    async def _pause(self) -> None:
+        self._write(PAGER)
+        key = await self._key()
+        self._write("\r" + " " * len(PAGER) + "\r")
+        self._rows = 0
+        if key == CTRL_C:
+            raise Interrupted
+
+    async def _key(self) -> int:
+        while not self._typed:
+            self._typed += await self._receive()
+        return self._typed.pop(0)
+
+    async def _receive(self) -> bytes:
+        limit = self._switches.idle_seconds or None
+        try:
+            await self._process.stdout.drain()
+            data = await asyncio.wait_for(self._process.stdin.read(4096), limit)
+        except TimeoutError:
+            raise IdleTooLong from None
+        except asyncssh.TerminalSizeChanged as changed:
+            self._columns, self._height = changed.width, changed.height
+            return b""
+        except asyncssh.SignalReceived as received:
+            if received.signal == "INT":
+                raise Interrupted from None
+            return b""
+        except asyncssh.BreakReceived:
+            raise Interrupted from None
+        except (asyncssh.Error, OSError):
+            raise Disconnected from None
+        if not data:
+            raise Disconnected
+        return data
+
+    def _write(self, text: str) -> None:
+        if text and not self._process.stdout.is_closing():
+            self._process.stdout.write(text.encode())
+
+    def _wrapped(self, line: str) -> list[str]:
+        width = self.width
+        if not width or len(line) <= width:
+            return [line]
+        if self._switches.wrap == "hard":
+            return [line[start : start + width] for start in range(0, len(line), width)]
+        indent = " " * (len(line) - len(line.lstrip()))
+        if len(indent) >= width:
+            indent = ""
+        return textwrap.wrap(
+            line, width, initial_indent=indent, break_on_hyphens=False, drop_whitespace=True
+        ) or [""]

@@ -1,0 +1,274 @@
+"""A small engine: runs the real program under Pulumi's mocks and drives real plugin processes by gRPC.
+
+The ring below the real engine: same host process, threads, pickling and error path, no command line, a tenth of the time.
+It keeps the state as the engine does: a resource is in it when its create has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.output import Unknown
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.stack import run_pulumi_func
+
+PROJECT = "m365-secure-email"
+ROOT = Path(__file__).resolve().parent.parent
+Props = dict[str, Any]
+
+
+class Refused(Exception):
+    """The plugin answered with an error or with check failures: what the operator would read."""
+
+
+@dataclass
+class Saved:
+    """One resource in the state."""
+
+    name: str
+    type: str
+    provider: str
+    id: str
+    inputs: Props
+    outputs: Props
+
+
+class EngineService(engine_pb2_grpc.EngineServicer):
+    """What a plugin asks of the engine: to log a line."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def Log(self, request: Any, context: Any) -> Any:
+        self.lines.append(request.message)
+        return empty_pb2.Empty()
+
+
+class Plugin:
+    """One real plugin process."""
+
+    def __init__(self, engine_address: str, arguments: Props, environment: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "pulumi.dynamic", engine_address],
+            cwd=ROOT,
+            env={**os.environ, "PULUMI_PROJECT": PROJECT, "PYTHONPATH": str(ROOT), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        port = self.process.stdout.readline().strip()
+        assert port.isdigit(), self.process.stderr.read() if self.process.stderr else "no port"
+        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
+
+    def call(self, method: str, request: Any) -> Any:
+        try:
+            return getattr(self.stub, method)(request, timeout=300)
+        except grpc.RpcError as error:
+            raise Refused(str(error.details())) from None
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@dataclass
+class Run:
+    """What one run did: operation and name in order, and what was said."""
+
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def operations(self) -> dict[str, str]:
+        return {name: operation for operation, name in self.steps if operation != "same"}
+
+
+class MiniEngine(mocks.Mocks):
+    """State, and the four verbs of an engine over a program."""
+
+    def __init__(self, program: Callable[[], None], environment: Mapping[str, str]) -> None:
+        self.program, self.environment = program, environment
+        self.state: dict[str, Saved] = {}
+        self._plugins: dict[str, Plugin] = {}
+        self._arguments: dict[str, Props] = {}
+        self._preview = False
+        self._seen: list[str] = []
+        self._run = Run()
+
+    # --- verbs -----------------------------------------------------------------------------------------------------
+
+    def preview(self) -> Run:
+        """What an `up` would do, without doing it."""
+        with self._session() as run:
+            self._preview = True
+            try:
+                self._run_program()
+                run.steps += [("delete", name) for name in self._orphans()]
+            finally:
+                self._preview = False
+        return run
+
+    def up(self) -> Run:
+        with self._session() as run:
+            self._run_program()
+            for name in self._orphans():
+                self._delete(self.state[name])
+        return run
+
+    def refresh(self) -> Run:
+        with self._session() as run:
+            for saved in list(self.state.values()):
+                answer = self._plugin(saved.provider).call(
+                    "Read",
+                    provider_pb2.ReadRequest(
+                        id=saved.id, properties=struct(saved.outputs), inputs=struct(saved.inputs)
+                    ),
+                )
+                if not answer.id:
+                    run.steps.append(("gone", saved.name))
+                    del self.state[saved.name]
+                    continue
+                inputs, outputs = plain(answer.inputs), plain(answer.properties)
+                run.steps.append(("same" if outputs == saved.outputs else "changed", saved.name))
+                saved.inputs, saved.outputs = inputs, outputs
+        return run
+
+    def destroy(self) -> Run:
+        with self._session() as run:
+            for name in reversed(list(self.state)):
+                self._delete(self.state[name])
+        return run
+
+    # --- what the program registers ----------------------------------------------------------------------------------
+
+    def call(self, args: mocks.MockCallArgs) -> Props:
+        raise Refused(f"the program called {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, Props]:
+        inputs = json_ready(args.inputs)
+        if args.typ.startswith("pulumi:providers:"):
+            self._arguments[args.name] = inputs
+            return f"{args.name}_id", inputs
+        if not args.typ.startswith("pulumi-python:"):
+            return None, inputs  # a component
+        self._seen.append(args.name)
+        provider = str(args.provider).rsplit("::", 2)[-2]
+        return self._register(args.name, args.typ, provider, inputs)
+
+    def _register(self, name: str, typ: str, provider: str, news: Props) -> tuple[str, Props]:
+        plugin, old = self._plugin(provider), self.state.get(name)
+        checked = plugin.call(
+            "Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news))
+        )
+        if checked.failures:
+            raise Refused("; ".join(f"{name}: {failure.reason}" for failure in checked.failures))
+        inputs = plain(checked.inputs)
+        if old is None:
+            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}))
+        diff = plugin.call(
+            "Diff", provider_pb2.DiffRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
+        )
+        if diff.changes != provider_pb2.DiffResponse.DIFF_SOME:
+            self._run.steps.append(("same", name))
+            old.inputs = inputs
+            return old.id, old.outputs
+        if diff.replaces:
+            self._run.steps.append(("replace", name))
+            if not self._preview:
+                self._delete(old)
+            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}))
+        self._run.steps.append(("update", name))
+        if not self._preview:
+            request = provider_pb2.UpdateRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
+            old.outputs, old.inputs = plain(plugin.call("Update", request).properties), inputs
+        return old.id, old.outputs
+
+    def _create(self, plugin: Plugin, new: Saved) -> tuple[str, Props]:
+        self._run.steps.append(("create", new.name))
+        if self._preview:
+            return "", new.inputs
+        answer = plugin.call("Create", provider_pb2.CreateRequest(properties=struct(new.inputs)))
+        new.id, new.outputs = answer.id, plain(answer.properties)
+        self.state[new.name] = new
+        return new.id, new.outputs
+
+    def _delete(self, old: Saved) -> None:
+        self._run.steps.append(("delete", old.name))
+        self._plugin(old.provider).call(
+            "Delete", provider_pb2.DeleteRequest(id=old.id, properties=struct(old.outputs))
+        )
+        self.state.pop(old.name, None)
+
+    def _orphans(self) -> list[str]:
+        return [name for name in reversed(list(self.state)) if name not in self._seen]
+
+    # --- one run -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _session(self) -> Iterator[Run]:
+        """Plugins and an engine for them, for as long as one verb takes, as the real engine does it."""
+        service = EngineService()
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+        engine_pb2_grpc.add_EngineServicer_to_server(service, server)
+        self._address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        self._run, self._seen = Run(lines=service.lines), []
+        try:
+            yield self._run
+        finally:
+            for plugin in self._plugins.values():
+                plugin.stop()
+            self._plugins.clear()
+            server.stop(None).wait()
+
+    def _plugin(self, provider: str) -> Plugin:
+        if provider not in self._plugins:
+            self._plugins[provider] = Plugin(self._address, self._arguments[provider], self.environment)
+        return self._plugins[provider]
+
+    def _run_program(self) -> None:
+        async def program() -> None:
+            mocks.set_mocks(self, project=PROJECT, stack="test", preview=self._preview)
+            await run_pulumi_func(self.program)
+
+        asyncio.run(program())
+
+
+def struct(props: Mapping[str, Any]) -> struct_pb2.Struct:
+    """Properties as the wire has them."""
+    message = struct_pb2.Struct()
+    json_format.ParseDict(dict(props), message)
+    return message
+
+
+def plain(message: struct_pb2.Struct) -> Props:
+    """Properties from the wire."""
+    found: Props = json_format.MessageToDict(message)
+    return found
+
+
+def json_ready(value: Any) -> Any:
+    """What a mock is given, as plain data: wrapped secrets are unwrapped, unknowns as the wire has them, None is gone."""
+    if isinstance(value, Mapping):
+        if rpc._special_sig_key in value:
+            return json_ready(value["value"])
+        return {str(k): json_ready(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(v) for v in value]
+    return rpc.UNKNOWN if isinstance(value, Unknown) else value

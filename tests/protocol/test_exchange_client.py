@@ -1,0 +1,471 @@
+"""The client against the practice tenant: login, lists, writes that read back, what an operator is told."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+
+from dynamic_providers import engine
+from dynamic_providers.connections import Endpoints
+from dynamic_providers.errors import ManagedError
+from dynamic_providers.exchange import errors
+from dynamic_providers.exchange.client import Rows, Step, named
+from dynamic_providers.exchange.cmdlets import (
+    ACCEPTED_DOMAIN,
+    INBOUND_CONNECTOR,
+    OUTBOUND_CONNECTOR,
+    TRANSPORT_RULE,
+    Kind,
+)
+from lab.tenant import faults
+from tests.protocol.exchange_practice import QUICK, Practice
+
+pytest_plugins = ["tests.protocol.exchange_fixtures"]
+
+NEW_RULE = Step("New", {"Name": "Ours", "SetSCL": -1, "SenderIpRanges": ["192.0.2.10"], "Enabled": True})
+
+
+def there(rows: Rows) -> str:
+    return "" if named(rows, "Ours") else "«Ours» is not there"
+
+
+def gone(rows: Rows) -> str:
+    return "«Ours» is still there" if named(rows, "Ours") else ""
+
+
+# --- login and lists ----------------------------------------------------------------------------------------
+
+
+def test_one_token_and_each_list_once(practice: Practice) -> None:
+    client = practice.client()
+    for kind in (TRANSPORT_RULE, INBOUND_CONNECTOR, OUTBOUND_CONNECTOR, ACCEPTED_DOMAIN) * 2:
+        assert client.rows(kind)
+    assert practice.tokens() == 1
+    assert sorted(practice.calls()) == [
+        "Get-AcceptedDomain",
+        "Get-InboundConnector",
+        "Get-OutboundConnector",
+        "Get-TransportRule",
+    ]
+
+
+def test_a_list_is_read_once_however_many_threads_ask(practice: Practice) -> None:
+    client = practice.client()
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(len(client.rows(TRANSPORT_RULE)))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert (practice.calls(), practice.tokens()) == (["Get-TransportRule"], 1)
+
+
+def test_login_with_a_certificate_in_pem(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(practice.lab.certificate_path))
+    assert practice.client().rows(ACCEPTED_DOMAIN)
+    assert (
+        practice.lab.journal.count("tenant", "token", since=practice.since, method="certificate", ok=True)
+        == 1
+    )
+
+
+def test_login_with_a_certificate_in_pfx(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pem = practice.lab.certificate_path.read_bytes()
+    key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    assert hasattr(key, "private_bytes")
+    file = tmp_path / "login.pfx"
+    file.write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            b"login", key, certificate, None, BestAvailableEncryption(b"open sesame")
+        )  # type: ignore[arg-type]
+    )
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(file))
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PASSWORD", "open sesame")
+    assert practice.client().rows(ACCEPTED_DOMAIN)
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PASSWORD", "not that one")
+    with pytest.raises(errors.BadCertificateFile, match="holds no key that can be read"):
+        practice.client().rows(ACCEPTED_DOMAIN)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_stacks_own_authorities_win_over_the_environment(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    monkeypatch.setenv(variable, str(empty))
+    assert practice.client().rows(ACCEPTED_DOMAIN)
+
+
+def test_the_environments_authorities_count_where_the_stack_names_none(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(practice.lab.ca_file))
+    assert practice.client(endpoints=Endpoints()).rows(ACCEPTED_DOMAIN)
+
+
+def test_a_server_of_unknown_authority_is_refused(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(errors.CertificateNotTrusted, match=r"login\.microsoftonline\.com: .*caBundle"):
+        practice.client(endpoints=Endpoints()).rows(ACCEPTED_DOMAIN)
+    assert practice.tokens() == 0
+
+
+def test_the_name_is_verified_not_the_address(practice: Practice, tmp_path: Path) -> None:
+    other = Endpoints(authority="https://login.somewhere.example", ca_bundle=str(practice.lab.ca_file))
+    table = tmp_path / "connect.json"
+    table.write_text(
+        table.read_text()[:-1]
+        + f', "login.somewhere.example": {{"host": "127.0.0.1", "port": {practice.lab.port}}}}}'
+    )
+    with pytest.raises(errors.ExchangeError) as caught:
+        practice.client(endpoints=other).rows(ACCEPTED_DOMAIN)
+    assert isinstance(caught.value, errors.CertificateNotTrusted | errors.Unreachable)
+    assert practice.tokens() == 0
+
+
+def test_a_missing_file_of_authorities_is_told(practice: Practice) -> None:
+    with pytest.raises(errors.NoCaBundle, match=r"endpoints\.caBundle: .*no-such\.pem is not there"):
+        practice.client(endpoints=Endpoints(ca_bundle="no-such.pem"))
+
+
+# --- what the login says ------------------------------------------------------------------------------------
+
+
+def refused(practice: Practice, **other: str) -> str:
+    with pytest.raises(errors.LoginRefused) as caught:
+        practice.client(**other).rows(ACCEPTED_DOMAIN)  # type: ignore[arg-type]
+    assert practice.calls() == []
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_wrong_secret(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "Practice~Not~The~Secret")
+    said = refused(practice)
+    assert said.startswith(
+        "WrongSecret: login of bcedemo.onmicrosoft.com: the client secret of the app registration"
+    )
+    assert "AADSTS7000215" in said
+    assert "Give the secret's value, not its id" in said
+    assert "Not~The~Secret" not in said
+
+
+def test_expired_secret(practice: Practice) -> None:
+    practice.lab.switches.secret_expired = True
+    assert "ExpiredSecret: " in (said := refused(practice))
+    assert "has expired (AADSTS7000222)" in said
+
+
+def test_unknown_app(practice: Practice) -> None:
+    said = refused(practice, client_id="99999999-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+    assert said.startswith("NoSuchApp: ")
+    assert "99999999-bbbb-4ccc-8ddd-eeeeeeeeeeee in this tenant (AADSTS700016)" in said
+
+
+def test_unknown_tenant(practice: Practice) -> None:
+    said = refused(practice, tenant_id="99999999-2222-4333-8444-555555555555")
+    assert said.startswith("NoSuchTenant: ")
+    assert "there is no tenant 99999999-2222-4333-8444-555555555555 (AADSTS90002)" in said
+
+
+def test_unregistered_certificate(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(practice.lab.unregistered_certificate()))
+    assert "UnknownCertificate: " in (said := refused(practice))
+    assert "(AADSTS700027)" in said
+
+
+def test_wrong_clock(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    practice.lab.switches.clock_offset = 3600.0
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(practice.lab.certificate_path))
+    assert "WrongClock: " in (said := refused(practice))
+    assert "clock (NTP)" in said
+
+
+def test_conditional_access(practice: Practice) -> None:
+    practice.lab.switches.conditional_access_blocks = True
+    assert "BlockedByPolicy: " in (said := refused(practice))
+    assert "(AADSTS53003)" in said
+
+
+def test_no_exchange_in_the_tenant(practice: Practice) -> None:
+    practice.lab.switches.exchange_in_tenant = False
+    assert "NoExchange: " in (said := refused(practice))
+    assert "(AADSTS500011)" in said
+
+
+def test_no_credential(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    assert refused(practice).startswith("NoCredential: ")
+
+
+def test_credentials_of_another_tenant(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", "99999999-2222-4333-8444-555555555555")
+    assert refused(practice).startswith("OtherTenant: ")
+    assert practice.tokens() == 0
+
+
+def test_the_login_right_again_after_a_wrong_secret_is_not_answered_from_memory(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "Practice~Not~The~Secret")
+    client = practice.client()
+    with pytest.raises(errors.WrongSecret):
+        client.rows(ACCEPTED_DOMAIN)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", practice.lab.client_secret)
+    assert client.rows(ACCEPTED_DOMAIN)
+
+
+@pytest.mark.parametrize("fault", ["server-503", "throttled", "reset"])
+def test_a_login_in_trouble_is_tried_again(practice: Practice, fault: str) -> None:
+    practice.lab.faults.add("token", fault, retry_after=0)
+    assert practice.client().rows(ACCEPTED_DOMAIN)
+
+
+# --- rights -------------------------------------------------------------------------------------------------
+
+
+def test_no_app_role(practice: Practice) -> None:
+    practice.lab.switches.app_role = False
+    with pytest.raises(errors.AppRoleMissing, match=r"lacks the app role Exchange\.ManageAsApp"):
+        practice.client().rows(TRANSPORT_RULE)
+    assert practice.tokens() == 2  # a token may be older than its rights: one new one, and no more
+
+
+@pytest.mark.parametrize("body", ["empty", "nul"])
+def test_no_directory_role(practice: Practice, body: str) -> None:
+    practice.lab.switches.directory_role = "none"
+    practice.lab.switches.forbidden_body = body  # type: ignore[assignment]
+    with pytest.raises(
+        errors.DirectoryRoleMissing, match="no directory role that allows this cmdlet"
+    ) as caught:
+        practice.client().rows(TRANSPORT_RULE)
+    assert "\0" not in str(caught.value)
+
+
+def test_a_reader_may_read_and_not_write(practice: Practice) -> None:
+    practice.lab.switches.directory_role = "reader"
+    client = practice.client()
+    assert client.rows(TRANSPORT_RULE)
+    with pytest.raises(errors.DirectoryRoleMissing, match=r"New-TransportRule: .*Exchange Administrator"):
+        client.write(TRANSPORT_RULE, [NEW_RULE], there)
+
+
+def test_a_token_that_cannot_be_read_tells_nothing_and_still_has_words(practice: Practice) -> None:
+    practice.lab.switches.token_form = "opaque"
+    client = practice.client()
+    assert client.rows(ACCEPTED_DOMAIN)
+    practice.lab.faults.add("Get-TransportRule", "unauthorized", times=2)
+    with pytest.raises(errors.TokenRefused, match="a new token was refused too"):
+        client.rows(TRANSPORT_RULE)
+
+
+def test_one_new_token_after_401(practice: Practice) -> None:
+    practice.lab.faults.add("Get-TransportRule", "unauthorized")
+    assert practice.client().rows(TRANSPORT_RULE)
+    assert practice.tokens() == 2
+
+
+# --- failures of a cmdlet -----------------------------------------------------------------------------------
+
+PASSING = {
+    "reset",
+    "server-500",
+    "server-503",
+    "server-504",
+    "throttled",
+    "throttled-bare",
+    "throttled-text",
+    "transient",
+    "transient-backend",
+    "transient-busy",
+    "transient-proxy",
+    "unauthorized",
+}
+LASTING: dict[str, type[ManagedError]] = {
+    "bad-priority": errors.NotSensible,
+    "bad-value": errors.BadValue,
+    "exists": errors.AlreadyExists,
+    "expired-page": errors.CmdletRefused,
+    "forbidden": errors.DirectoryRoleMissing,
+    "forbidden-nul": errors.DirectoryRoleMissing,
+    "no-sense": errors.NotSensible,
+    "not-found": errors.NotFound,
+    "not-found-400": errors.NotFound,
+    "not-found-500": errors.NotFound,
+    "not-json": errors.Unreadable,
+    "redirect": errors.Redirected,
+    "truncated": errors.Truncated,
+    "unknown-parameter": errors.UnknownParameter,
+}
+
+
+def test_every_failure_of_the_lab_has_a_case() -> None:
+    assert set(faults.NAMES) == PASSING | set(LASTING)
+
+
+@pytest.mark.parametrize("fault", sorted(PASSING))
+def test_what_passes_by_itself_is_tried_again(practice: Practice, fault: str) -> None:
+    practice.lab.faults.add("Get-TransportRule", fault, retry_after=0)
+    assert practice.client().rows(TRANSPORT_RULE)
+    assert len(practice.calls()) == 2
+
+
+@pytest.mark.parametrize("fault", sorted(LASTING))
+def test_what_does_not_pass_is_told_at_once(practice: Practice, fault: str) -> None:
+    practice.lab.faults.add("Get-TransportRule", fault)
+    client = practice.client()
+    with pytest.raises(LASTING[fault]) as caught:
+        client.rows(TRANSPORT_RULE)
+    assert type(caught.value) is LASTING[fault]
+    assert caught.value.__cause__ is None
+    assert "\n" not in str(caught.value)
+    assert len(practice.calls()) == 1
+    assert client.rows(TRANSPORT_RULE)  # nothing of the failure was kept
+
+
+FORMS = [(text, place) for text in ("hash", "no hash", "json") for place in ("details", "innererror")]
+
+
+@pytest.mark.parametrize(("text", "place"), FORMS)
+@pytest.mark.parametrize("fault", ["exists", "not-found", "bad-value", "no-sense"])
+def test_the_same_failure_in_every_form(practice: Practice, fault: str, text: str, place: str) -> None:
+    practice.lab.switches.rendering = replace(
+        practice.lab.switches.rendering,
+        error_message=text,  # type: ignore[arg-type]
+        error_place=place,  # type: ignore[arg-type]
+    )
+    practice.lab.faults.add("Get-TransportRule", fault)
+    with pytest.raises(LASTING[fault]) as caught:
+        practice.client().rows(TRANSPORT_RULE)
+    assert "Exception|" not in str(caught.value)
+    assert "StackTrace" not in str(caught.value)
+
+
+def test_throttled_for_too_long(practice: Practice) -> None:
+    practice.lab.faults.add("Get-TransportRule", "throttled", times=99, retry_after=60)
+    with pytest.raises(errors.Throttled, match=r"given up after 1 attempts .* asks to wait 60 s more"):
+        practice.client().rows(TRANSPORT_RULE)
+
+
+def test_trouble_for_too_long(practice: Practice) -> None:
+    practice.lab.faults.add("Get-TransportRule", "server-503", times=99)
+    with pytest.raises(errors.ServerTrouble, match="given up after 4 attempts"):
+        practice.client().rows(TRANSPORT_RULE)
+    assert len(practice.calls()) == 4
+
+
+def test_a_redirect_is_not_followed(practice: Practice) -> None:
+    practice.lab.faults.add("Get-TransportRule", "redirect")
+    with pytest.raises(errors.Redirected, match=faults.STRAY_HOST):
+        practice.client().rows(TRANSPORT_RULE)
+    assert practice.calls() == ["Get-TransportRule"]
+
+
+def test_more_rows_than_a_page(practice: Practice) -> None:
+    practice.lab.switches.page_rows = 2
+    assert len(practice.client().rows(TRANSPORT_RULE)) == 4  # all of it was asked for, and came
+
+
+@pytest.mark.parametrize("form", ["empty", "null", "absent", "204"])
+def test_no_rows_in_every_form(practice: Practice, form: str) -> None:
+    practice.lab.invoke_by_hand("Remove-InboundConnector", Identity="From payroll service")
+    practice.lab.switches.rendering = replace(practice.lab.switches.rendering, no_rows=form)  # type: ignore[arg-type]
+    assert practice.client().rows(INBOUND_CONNECTOR) == []
+
+
+# --- writes -------------------------------------------------------------------------------------------------
+
+
+def test_a_write_returns_when_it_reads_back(practice: Practice) -> None:
+    practice.lab.switches.lag_reads = 3
+    client = practice.client()
+    client.rows(TRANSPORT_RULE)
+    client.write(TRANSPORT_RULE, [NEW_RULE], there)
+    assert practice.calls() == ["Get-TransportRule", "New-TransportRule", *["Get-TransportRule"] * 4]
+    assert named(client.rows(TRANSPORT_RULE), "ours") is not None
+    assert len(practice.calls("Get-")) == 5  # the last look serves the next reader
+
+
+def test_a_write_that_never_reads_back(practice: Practice) -> None:
+    practice.lab.switches.lag_reads = 10_000
+    client = practice.client(replace(QUICK, read_back=0.2))
+    with pytest.raises(errors.NotReadBack, match=r"does not read back within 0\.2 s: «Ours» is not there"):
+        client.write(TRANSPORT_RULE, [NEW_RULE], there)
+
+
+@pytest.mark.parametrize("fault", ["reset", "server-504", "throttled"])
+def test_a_new_whose_answer_was_lost_is_found(practice: Practice, fault: str) -> None:
+    practice.lab.faults.add("New-TransportRule", fault, when="after", retry_after=0)
+    practice.client().write(TRANSPORT_RULE, [NEW_RULE], there)
+    assert practice.calls() == ["New-TransportRule", "New-TransportRule", "Get-TransportRule"]
+    assert practice.lab.dump().count("transport rule Ours") == 1
+
+
+def test_a_remove_whose_answer_was_lost_is_gone(practice: Practice) -> None:
+    client = practice.client()
+    client.write(TRANSPORT_RULE, [NEW_RULE], there)
+    practice.lab.faults.add("Remove-TransportRule", "reset", when="after")
+    client.write(TRANSPORT_RULE, [Step("Remove", {"Identity": "Ours"})], gone)
+    assert "transport rule Ours" not in practice.lab.dump()
+
+
+def test_what_exists_already_at_the_first_try_is_an_error(practice: Practice) -> None:
+    practice.lab.invoke_by_hand("New-TransportRule", Name="Ours", SetSCL=5)
+    with pytest.raises(errors.AlreadyExists):
+        practice.client().write(TRANSPORT_RULE, [NEW_RULE], there)
+
+
+def test_nothing_is_written_once_the_engine_is_gone(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class EngineGone(Exception):
+        pass
+
+    def gone_away() -> None:
+        raise EngineGone
+
+    client = practice.client()
+    client.rows(TRANSPORT_RULE)
+    monkeypatch.setattr(engine, "require_alive", gone_away)
+    with pytest.raises(EngineGone):
+        client.write(TRANSPORT_RULE, [NEW_RULE], there)
+    assert practice.calls() == ["Get-TransportRule"]
+
+
+def test_only_what_may_be_written_is_sent(practice: Practice) -> None:
+    client = practice.client()
+    for kind, name in (
+        (TRANSPORT_RULE, "UseLegacyRegex"),
+        (TRANSPORT_RULE, "Enabled"),
+        (INBOUND_CONNECTOR, "ConnectorSource"),
+    ):
+        with pytest.raises(AssertionError, match=name):
+            client.write(kind, [Step("Set", {"Identity": "Ours", name: True})], there)
+    assert practice.calls("Set-") == []
+
+
+@pytest.mark.parametrize("kind", [TRANSPORT_RULE, INBOUND_CONNECTOR, OUTBOUND_CONNECTOR])
+def test_names_are_found_in_any_case_and_others_never(practice: Practice, kind: Kind) -> None:
+    client = practice.client()
+    name = str(client.rows(kind)[0]["Name"])
+    found = client.find(kind, name.upper())
+    assert found is not None
+    assert found["Name"] == name
+    assert client.find(kind, "Not there") is None
+    assert client.find(kind, "") is None

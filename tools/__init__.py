@@ -1,0 +1,1 @@
+"""What builds, sets up and documents this project; nothing here is imported by the Pulumi program."""

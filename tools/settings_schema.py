@@ -1,0 +1,95 @@
+"""The JSON Schema of a stack file, for editors: `python -m tools.settings_schema`.
+
+It is made from the settings' models, and written to stacks/settings.schema.json. An editor underlines at once
+what the program would refuse later; the program's own checks are stricter.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from components.model_walk import key_of, part_of
+from components.setting_types import NotYet
+from components.settings import FROM_ENVIRONMENT, STAND_INS, Settings
+from components.stack_config import NAMESPACE
+from dynamic_providers.model import Model
+
+TARGET = Path("stacks/settings.schema.json")
+
+Schema = dict[str, Any]
+
+
+def sections(model: type[Model] = Settings, place: str = "") -> Iterator[tuple[str, type[Model]]]:
+    """Every section's model by its place, `gateway.members[]`, each before those in it."""
+    yield place, model
+    for name, field in model.model_fields.items():
+        part = part_of(field.annotation)
+        if part is not None:
+            here = f"{place}.{key_of(name, field)}".lstrip(".")
+            yield from sections(part.model, here + {"one": "", "list": "[]", "map": ".<name>"}[part.shape])
+
+
+def description(field: FieldInfo) -> str:
+    """What a setting is, and what of it is not available yet."""
+    said = field.description or ""
+    for marker in field.metadata:
+        if isinstance(marker, NotYet):
+            words = ", ".join(str(value).lower() if value is True else str(value) for value in marker.values)
+            said += f" Not available yet: {words}." if words else " Not available yet."
+    return said
+
+
+def stack_schema() -> Schema:
+    """The schema of a whole stack file."""
+    settings = Settings.model_json_schema(by_alias=True, mode="validation")
+    definitions: Schema = settings.pop("$defs")
+    for place, model in sections():
+        schema = definitions[model.__name__] if place else settings
+        from_environment = {
+            key for where, key in (*FROM_ENVIRONMENT.values(), *STAND_INS.values()) if where == place
+        }
+        schema["required"] = sorted(set(schema.get("required", [])) - from_environment)
+        for name, field in model.model_fields.items():
+            schema["properties"][key_of(name, field)]["description"] = description(field)
+    config = {
+        "type": "object",
+        "properties": {f"{NAMESPACE}:{key}": one for key, one in settings["properties"].items()},
+        "required": [f"{NAMESPACE}:{key}" for key in settings["required"]],
+        "patternProperties": {f"^(?!{NAMESPACE}:)": True},
+        "additionalProperties": False,
+    }
+    engines_own = ("encryptionsalt", "encryptedkey", "secretsprovider")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Stack file of {NAMESPACE}",
+        "description": "Made by `python -m tools.settings_schema` from components/settings.py.",
+        "type": "object",
+        "properties": {
+            "config": _untitled(config),
+            **{key: {"type": "string"} for key in engines_own},
+            "environment": True,
+        },
+        "required": ["config"],
+        "additionalProperties": False,
+        "$defs": _untitled(definitions),
+    }
+
+
+def _untitled(schema: Any) -> Any:
+    """Without the titles that pydantic makes out of names."""
+    if isinstance(schema, dict):
+        return {k: _untitled(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+    return [_untitled(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def text() -> str:
+    """The schema as it stands in the file."""
+    return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")
+    print(f"wrote {TARGET}")
