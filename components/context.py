@@ -36,20 +36,20 @@ class Context:
         return {
             **place,
             "before": self._gateway_before.before(GATEWAY_TABLES[key].kind(place)),
-            "takeOver": self.settings.may_take_over(key),
-            "change": self._change,
+            "takeOver": self.settings.may_take_over(key) or None,
+            "change": self._change or None,
         }
 
     def tenant_inputs(self, key: str) -> dict[str, Any]:
         """Arguments that all objects of the tenant have, likewise."""
-        return {
+        arguments = {
             "tenant": self.settings.tenant.initial_domain,
             "name": self._tenant_names[key],
             "before": self._tenant_before.before(_KINDS[key]),
             "take_over": self.settings.may_take_over(key),
-            "take_over_key": key,
             "change": self._change,
         }
+        return {**arguments, "take_over_key": key} if _KINDS[key] == tenant.TRANSPORT_RULE else arguments
 
     def on_gateway(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
         """Run in the gateway's process."""
@@ -62,12 +62,6 @@ class Context:
         return pulumi.ResourceOptions(
             parent=parent, provider=self._providers.exchange, depends_on=list(depends_on)
         )
-
-    @property
-    def secrets(self) -> list[str]:
-        """The header values that the gateway accepts, the one that is sent first."""
-        outbound = self.settings.outbound
-        return [str(value) for value in (outbound.secret, *outbound.previous_secrets) if value]
 
     @property
     def _change(self) -> dict[str, str]:
@@ -100,7 +94,7 @@ class Context:
             **dict.fromkeys(("destinationControls", "recipientAccess", "smtpRoutes"), domains),
             "senderGroup": [settings.names.sender_group],
             "mailFlowPolicy": [settings.names.mail_flow_policy],
-            "filter": self.secrets,
+            "filter": list(settings.outbound.accepted_secrets()),
             "ciphers": [settings.gateway.name] if settings.outbound.ciphers == "set" else [],
         }
         place = {"gateway": settings.gateway.name}

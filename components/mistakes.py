@@ -127,5 +127,5 @@ def _says(kind: str, message: str, context: Mapping[str, object]) -> str:
     if kind == "less_than_equal":
         return f"is too large: {context['le']} is the most"
     if kind.startswith("date_"):
-        return "is not a day: write it as 2026-10-01"
+        return 'is not a day: write it in quotes, "2026-10-01"'
     return _WORDS.get(kind, f"is not right ({kind}): see docs/reference/settings.md")

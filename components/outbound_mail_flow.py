@@ -46,7 +46,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
         policy = MailFlowPolicy(
             "mail-flow-policy", {**context.gateway_inputs("mailFlowPolicy"), "tls": "Preferred"}, on
         )
-        alternatives: dict[str, dict[str, str]] = {secret: {} for secret in context.secrets}
+        alternatives: dict[str, dict[str, str]] = {secret: {} for secret in context.settings.outbound.accepted_secrets()}
         outbound_filter = OutboundFilter(
             "outbound-filter", {**context.gateway_inputs("filter"), "alternatives": alternatives}, on
         )
@@ -70,6 +70,6 @@ class OutboundMailFlow(pulumi.ComponentResource):
             sent_to_scope="NotInOrganization",
             route_message_outbound_connector=context.settings.names.outbound_connector,
             set_header_name=HEADER,
-            set_header_value=pulumi.Output.secret(context.settings.outbound.secret),
+            set_header_value=context.settings.outbound.accepted_secrets()[0],
             opts=context.on_exchange(self, depends_on=[connector, *ready]),
         )

@@ -1,4 +1,4 @@
-"""The provider processes: one for the gateway, one for Exchange, each with its own four threads and only what it needs."""
+"""The provider processes: one for the gateway, one for Exchange, each with four threads and what it needs."""
 
 from dataclasses import dataclass
 
@@ -41,11 +41,11 @@ def _process(
     return pulumi.ProviderResource("pulumi-python", name, named, pulumi.ResourceOptions(parent=parent))
 
 
-def _credentials(settings: Settings, prefix: str) -> dict[str, pulumi.Output[str]]:
-    """Credentials of the stack's config. Those of the environment are not handed on: the process reads them itself."""
-    given = settings.credentials.model_dump() if settings.credentials else {}
-    found = {CREDENTIALS[name]: given.get(name.lower()) for name in CREDENTIALS if name.startswith(prefix)}
-    return {key: pulumi.Output.secret(str(value)) for key, value in found.items() if value}
+def _credentials(settings: Settings, variables: str) -> dict[str, pulumi.Output[str]]:
+    """Those of the stack's config. Those of the environment are not handed on: a process reads them itself."""
+    given = settings.credentials.in_clear()
+    wanted = {argument for variable, argument in CREDENTIALS.items() if variable.startswith(variables)}
+    return {key: pulumi.Output.secret(value) for key, value in given.items() if key in wanted}
 
 
 def _json(model: Model) -> str:

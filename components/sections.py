@@ -238,7 +238,7 @@ class Acknowledgement(Model):
     """Something that the guard refuses, allowed once."""
 
     what: PlainText = Field(description="The refused step, as the refusal words it.")
-    until: date = Field(description="Last day on which this counts, such as 2026-10-01.")
+    until: date = Field(description='Last day on which this counts, in quotes: "2026-10-01".')
 
 
 def distinct(values: Iterable[str]) -> tuple[str, ...]:

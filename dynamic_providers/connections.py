@@ -1,4 +1,4 @@
-"""Where things are and with what we log in: connection settings, credentials, and one live connection per target and process."""
+"""Where things are and with what we log in: settings, credentials, one live connection per target and process."""
 
 import functools
 import ipaddress
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class JumpHost(Model):
-    """The host through which cloud gateways are reached; it forwards only (`direct-tcpip`) and takes public keys."""
+    """The host through which cloud gateways are reached. It forwards only, and takes only public keys."""
 
     host: Host
     port: Port = 22
@@ -43,7 +43,7 @@ class JumpHost(Model):
 
 
 class Member(Model):
-    """One gateway: where it answers, and the addresses that it delivers from (data 1 inbound, data 2 outbound)."""
+    """One gateway: where it answers, and what it delivers from (data 1 inbound, data 2 outbound)."""
 
     host: Host
     port: Port = 22
@@ -84,7 +84,7 @@ class NotConfigured(ManagedError):
     """A credential or connection setting is missing."""
 
 
-# What a provider process is given: its own arguments, not the stack's config. Environment variable → argument.
+# Environment variable → argument of a provider process, which does not see the stack's config.
 CREDENTIALS = {
     "GATEWAY_PASSWORD": "gatewayPassword",
     "GATEWAY_KEY_FILE": "gatewayKeyFile",

@@ -1,11 +1,13 @@
-"""Is the engine still there? Killed, it leaves its plugins running, which would go on and commit (measured)."""
+"""Is the engine still there? Killed, it leaves its plugins running; they would go on and commit (measured)."""
 
 import os
 import re
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 _POLL_SECONDS = 0.5
 _CONNECT_SECONDS = 2.0
@@ -17,7 +19,7 @@ _watching = threading.Event()
 
 
 def address() -> str | None:
-    """The engine's host:port, which is the plugin's last argument; None where no engine started this process."""
+    """The engine's host:port, the plugin's last argument; None where no engine started this process."""
     last = sys.argv[-1] if len(sys.argv) > 1 else ""
     return last if re.fullmatch(r"(?:127\.0\.0\.1|localhost|\[::1\]):\d{1,5}", last) else None
 
@@ -38,7 +40,7 @@ def is_alive() -> bool:
 
 
 def on_death(callback: Callable[[], None]) -> None:
-    """Have something done when the engine is gone, before this process ends: drop a session, so that nothing is committed."""
+    """Have something done when the engine is gone, before this process ends: drop a session, say."""
     _on_death.append(callback)
 
 
@@ -55,7 +57,22 @@ def end() -> None:
         thread.start()
     for thread in threads:
         thread.join(_DROP_SECONDS)  # a callback that hangs must not keep us alive
+    _end_language_host()
     os._exit(_EXIT_CODE)
+
+
+def _end_language_host() -> None:
+    """The dead engine's language host would stay for minutes: it looks after the engine that rarely (measured).
+
+    It is known by the engine's address among its arguments; where there is no /proc it goes by itself, later.
+    """
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if Path(program).name.startswith("pulumi-language-") and address() in arguments:
+                os.kill(int(folder.name), signal.SIGTERM)
+        except OSError:
+            continue  # ended while we looked, or another user's
 
 
 def watch() -> None:

@@ -1,4 +1,4 @@
-"""The one error root. Whatever an operator reads passes through `redact`, so no credential can reach a terminal or a log."""
+"""The one error root. What an operator reads passes through `redact`: no credential reaches a terminal or log."""
 
 import base64
 import functools
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def register_secret(value: str | None) -> None:
-    """Remember a credential or header secret, so that `redact` masks it, and its usual encodings, from now on."""
+    """Remember a credential or header secret: from now on `redact` masks it and its usual encodings."""
     if value is None or len(value) < _SHORTEST_SECRET:
         return
     raw = value.encode()
@@ -44,7 +44,7 @@ def redact(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what a gateway or a server sends must not steer the operator's terminal."""
+    """One line without control characters: what a server sends must not steer the operator's terminal."""
     return re.sub(
         r"\s+", " ", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text)
     ).strip()
@@ -68,7 +68,7 @@ class ManagedError(Exception):
 
 
 class UnexpectedError(ManagedError):
-    """A fault of ours or of a library: the text is cleaned, the type is named, the traceback is left to M365SE_TRACEBACK."""
+    """A fault of ours or of a library: its text is cleaned; M365SE_TRACEBACK=1 shows where it comes from."""
 
 
 P = ParamSpec("P")
@@ -81,7 +81,7 @@ def tracebacks_wanted() -> bool:
 
 
 def clean_errors(call: Callable[P, R]) -> Callable[P, R]:
-    """Let only clean errors out of a provider's method: the engine prints an exception's text and its causes as they are."""
+    """Let only clean errors out of a provider's method: the engine prints a text and its causes as they are."""
 
     @functools.wraps(call)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,13 +1,12 @@
-"""The one CRUD shape of everything that we manage: check, diff, create, read, update, delete from four small hooks.
+"""The one CRUD shape of everything that we manage: check, diff, create, read, update, delete from four hooks.
 
-A managed resource is a set of *entries* (natural key → normal form) at a *place* (the identity fields, which say where).
-A single object is a set of one. What was there before us is recorded per key by a Snapshot and comes in as `before`:
-so a crash at any moment loses nothing, and `delete` puts back exactly that.
+A managed resource is a set of *entries* (natural key → normal form) at a *place* (the identity fields, which
+say where). A single object is a set of one. What was there before us is recorded per key by a Snapshot and
+comes in as `before`: so a crash at any moment loses nothing, and `delete` puts back exactly that.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pulumi
@@ -25,18 +24,25 @@ from pulumi.dynamic import (
 from pydantic import ValidationError
 
 from dynamic_providers import connections, report
+from dynamic_providers.entries import (
+    ABSENT,
+    MISSING,
+    Difference,
+    Entries,
+    Entry,
+    Place,
+    Props,
+    differences,
+    empty,
+    has_unknown,
+    plain,
+    quoted,
+    texts,
+)
 from dynamic_providers.errors import ManagedError, clean_errors, register_secret
 from dynamic_providers.model import Model
 
-Entry = dict[str, Any]
-Entries = dict[str, Entry]
-Place = dict[str, Any]
-Props = dict[str, Any]
-
-ABSENT: Entry = {"absent": True}  # None would vanish on its way through the engine
 CONTEXT = ("before", "takeOver", "takeOverKey", "change")  # inputs that are never a difference by themselves
-MISSING = "missing"
-RAW = "raw"  # in a `before`: what only the way back needs, never compared
 
 
 class Refused(ManagedError):
@@ -59,26 +65,8 @@ class SameProcess(ManagedError):
     """A key would be removed that this very run has just made under another logical name."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One attribute of one entry that is not as wanted; a side is None where the entry or attribute is not there."""
-
-    key: str
-    attribute: str
-    theirs: Any
-    ours: Any
-    secret: bool = False
-
-    def __str__(self) -> str:
-        if self.secret:
-            theirs, ours = _parts(self.theirs), _parts(self.ours)
-            names = {name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name)}
-            return ", ".join(f"{name}: not ours" for name in sorted(names)) or f"{self.attribute}: differs"
-        return f"{self.attribute}: theirs {_show(self.theirs)}, ours {_show(self.ours)}"
-
-
 class ManagedProvider(ResourceProvider, ABC):
-    """CRUD for one kind of object or table. A subclass gives the data below, `live` and `apply`, and a shape."""
+    """CRUD for one kind of object or table. A subclass gives data, `live`, `apply`, and a shape."""
 
     serialize_as_secret_always = False  # a provider has no state: its pickle is its module and class name
 
@@ -88,15 +76,15 @@ class ManagedProvider(ResourceProvider, ABC):
     take_over_key: ClassVar[str]  # the key of the setting `takeOver`
     secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
 
-    # --- the hooks -------------------------------------------------------------------------------------------------
+    # --- the hooks ------------------------------------------------------------------------------------------
 
     @abstractmethod
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
-        """The normal form of what is there now under these keys. What is absent is missing; a failed read raises."""
+        """What is there under these keys, in normal form. What is absent is missing; a failed read raises."""
 
     @abstractmethod
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
-        """Make these entries so (None: remove). Returns when it is in force. `context` holds `change`, for comments."""
+        """Make these entries so (None: remove); return when it is in force. `context` holds `change`."""
 
     @abstractmethod
     def entries(self, props: Props) -> Entries:
@@ -114,7 +102,7 @@ class ManagedProvider(ResourceProvider, ABC):
         """Whether an attribute counts as right. Normal forms make this plain equality nearly everywhere."""
         return bool(theirs == ours)
 
-    # --- the engine's calls ----------------------------------------------------------------------------------------
+    # --- the engine's calls ---------------------------------------------------------------------------------
 
     def configure(self, req: ConfigureRequest) -> None:
         connections.configure(req.config)
@@ -124,7 +112,7 @@ class ManagedProvider(ResourceProvider, ABC):
         news, olds = plain(news), plain(_olds)
         context = {name: news.pop(name) for name in CONTEXT if name in news}
         provider_key = {name: news.pop(name) for name in list(news) if name.startswith("__")}
-        if _has_unknown(news):
+        if has_unknown(news):
             return CheckResult({**news, **context, **provider_key}, [])
         self._register_secrets(news)
         try:
@@ -140,7 +128,7 @@ class ManagedProvider(ResourceProvider, ABC):
         for props in (olds, news):
             self._register_secrets(props)
         replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
-        if replaces or _has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
+        if replaces or has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
             return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
         found = self._differences(self.entries(olds), self.entries(news))
         self._name_what_no_line_shows(found, self._before(olds))
@@ -173,30 +161,30 @@ class ManagedProvider(ResourceProvider, ABC):
         just_made = [key for key in before if (self._id(props), key) in _made]
         if just_made:
             raise SameProcess(
-                f"{self.label} {_quoted(just_made)} was set up in this same run under another logical name, so it is not removed",
+                f"{self.label} {quoted(just_made)} was set up in this same run under another logical name, "
+                "so it is not removed",
                 where=self._where(place),
-                fix="give the renamed resource `aliases`, or remove the old one from the state with `pulumi state delete`",
+                fix="give the renamed resource `aliases`, "
+                "or remove the old one from the state with `pulumi state delete`",
             )
         live = self.live(place, sorted(before))
         changes = self._way_back(place, before, self.entries(props), live)
         if changes:
             self._write(place, changes, live, props)
 
-    # --- making it so ----------------------------------------------------------------------------------------------
+    # --- making it so ---------------------------------------------------------------------------------------
 
     def _make(self, news: Props, olds: Props) -> Props:
         self._register_secrets(news)
         self._register_secrets(olds)
         place, wanted = self._place(news), self.entries(news)
         owned = self._before(olds)
-        before = {
-            **self._before(news),
-            **owned,
-        }  # what we own already was recorded when we took it: that record stays
+        # What we own already was recorded when we took it: that record stays.
+        before = {**self._before(news), **owned}
         unrecorded = sorted(set(wanted) - set(before))
         if unrecorded:
             raise NoRecord(
-                f"no record of what was there before for {self.label} {_quoted(unrecorded)}",
+                f"no record of what was there before for {self.label} {quoted(unrecorded)}",
                 where=self._where(place),
                 fix="run it under the component, which takes a Snapshot first",
             )
@@ -246,17 +234,19 @@ class ManagedProvider(ResourceProvider, ABC):
             changes[key] = then
         if touched:
             raise ChangedSince(
-                f"{self.label} changed since the last run, so what was there before us is not put back: {', '.join(touched)}",
+                f"{self.label} changed since the last run, so what was there before us is not put back: "
+                f"{', '.join(touched)}",
                 where=self._where(place),
-                fix="`pulumi refresh` takes note of the change; then run this again to put back what was there before us",
+                fix="`pulumi refresh` takes note of the change; "
+                "then run this again to put back what was there before us",
             )
         return changes
 
-    # --- first contact ---------------------------------------------------------------------------------------------
+    # --- first contact --------------------------------------------------------------------------------------
 
     def _first_contact(self, news: Props, olds: Props) -> list[CheckFailure]:
         wanted = self.entries(news)
-        known = {**self.entries(olds), **(self._before(olds) if not _has_unknown(olds) else {})}
+        known = {**self.entries(olds), **(self._before(olds) if not has_unknown(olds) else {})}
         if olds and any(olds.get(name) != news.get(name) for name in self.identity):
             known = {}
         fresh = {key: entry for key, entry in wanted.items() if key not in known}
@@ -265,7 +255,7 @@ class ManagedProvider(ResourceProvider, ABC):
         place = self._place(news)
         live = self.live(place, sorted(fresh))
         before = news.get("before", {})
-        record = {} if _has_unknown(before) else before
+        record = {} if has_unknown(before) else before
         refused = self._refused(news, fresh, live, record)
         for note in self.notes(news):
             report.warning(f"{self._where(place)}: {note}")
@@ -291,7 +281,7 @@ class ManagedProvider(ResourceProvider, ABC):
             )
         return lines
 
-    # --- comparing -------------------------------------------------------------------------------------------------
+    # --- comparing ------------------------------------------------------------------------------------------
 
     def _differences(self, theirs: Entries, ours: Entries) -> list[Difference]:
         return [
@@ -301,19 +291,10 @@ class ManagedProvider(ResourceProvider, ABC):
         ]
 
     def _differences_of(self, key: str, theirs: Entry | None, ours: Entry | None) -> list[Difference]:
-        if theirs is None and ours is None:
-            return []
-        if theirs is None or ours is None:
-            return [Difference(key, "there" if ours is None else MISSING, *_presence(theirs, ours))]
-        names = sorted(({*theirs} | {*ours}) - {RAW})
-        return [
-            Difference(key, name, theirs.get(name), ours.get(name), name in self.secret)
-            for name in names
-            if not self.equal(name, theirs.get(name), ours.get(name))
-        ]
+        return differences(key, theirs, ours, secret=self.secret, equal=self.equal)
 
     def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
-        """The engine marks no line for a change inside a secret, and lists an object that is gone as if it were new."""
+        """Say what the engine does not: a change inside a secret; and that an object is gone, not new."""
         for one in found:
             if one.secret:
                 report.info(f"{self.label} «{one.key}»: {one}")
@@ -323,7 +304,7 @@ class ManagedProvider(ResourceProvider, ABC):
     def _same(self, key: str, theirs: Entry | None, ours: Entry | None) -> bool:
         return not self._differences_of(key, theirs, ours)
 
-    # --- properties ------------------------------------------------------------------------------------------------
+    # --- properties -----------------------------------------------------------------------------------------
 
     def _place(self, props: Props) -> Place:
         return {name: props[name] for name in self.identity}
@@ -349,7 +330,7 @@ class ManagedProvider(ResourceProvider, ABC):
 
     def _register_secrets(self, props: Props) -> None:
         for name in self.secret:
-            for text in _texts(props.get(name)):
+            for text in texts(props.get(name)):
                 register_secret(text)
 
     def _failures(self, error: ValidationError) -> list[CheckFailure]:
@@ -380,10 +361,8 @@ class ObjectProvider(ManagedProvider):
     def with_entries(self, props: Props, entries: Entries) -> Props:
         kept = (*CONTEXT, *self.identity, *self.settings)
         frame = {k: v for k, v in props.items() if k in kept or k.startswith("__")}
-        empty = {
-            name: _empty(props[name]) for name in self.secret if name in props
-        }  # stays a secret key of the state
-        return {**frame, **empty, **entries.get(props[self.key_field], {})}
+        secrets = {name: empty(props[name]) for name in self.secret if name in props}  # stay so in the state
+        return {**frame, **secrets, **entries.get(props[self.key_field], {})}
 
 
 class TableProvider(ManagedProvider):
@@ -400,7 +379,10 @@ class TableProvider(ManagedProvider):
 
 
 class ManagedResource(Resource):
-    """Base of the Pulumi resources. Marks what may hold secrets, from the first create on: see `docs/architecture.md`."""
+    """Base of the Pulumi resources. Marks what may hold secrets, from the first create on.
+
+    Why from the first: see `docs/architecture.md`.
+    """
 
     def __init__(
         self,
@@ -417,54 +399,3 @@ class ManagedResource(Resource):
 
 
 _made: set[tuple[str, str]] = set()  # (id, key) set up by this process
-
-
-def plain(value: Any) -> Any:
-    """What the engine sends, as JSON would have it: whole numbers are integers again, None is gone."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items() if v is not None}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return value
-
-
-def _has_unknown(value: Any) -> bool:
-    if isinstance(value, pulumi.output.Unknown):
-        return True
-    if isinstance(value, Mapping):
-        return any(_has_unknown(v) for v in value.values())
-    return isinstance(value, list) and any(_has_unknown(v) for v in value)
-
-
-def _presence(theirs: Entry | None, ours: Entry | None) -> tuple[str, str]:
-    return ("there" if theirs is not None else "not there", "there" if ours is not None else "not there")
-
-
-def _parts(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _texts(value: Any) -> Iterable[str]:
-    """The secrets in a secret input. Not those of a dict: it holds others' parts, never shown, and ordinary words too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (one for one in value if isinstance(one, str))
-
-
-def _empty(value: Any) -> Any:
-    return {} if isinstance(value, Mapping) else [] if isinstance(value, list) else ""
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"«{name}»" for name in names)
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_show(one) for one in value) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_show(v)}" for k, v in sorted(value.items())) + "}"
-    return f"«{value}»" if isinstance(value, str) else "nothing" if value is None else str(value).lower()

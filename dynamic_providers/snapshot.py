@@ -17,8 +17,8 @@ from pulumi.dynamic import (
 )
 
 from dynamic_providers import connections
+from dynamic_providers.entries import Entries, Place, Props, plain
 from dynamic_providers.errors import clean_errors
-from dynamic_providers.managed_resource import Entries, Place, Props, plain
 
 Record = dict[str, Entries]  # kind → natural key → entry, or ABSENT
 Keys = dict[str, Sequence[str]]  # kind → natural keys

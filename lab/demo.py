@@ -178,11 +178,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="m365se-demo-"))
     try:
         with step("start the lab") as say:
-            estate = Estate(folder / "lab")
+            estate = Estate(folder / ".lab")
             estate.__enter__()
             say("one gateway, one tenant, on this machine only")
         try:
-            Demo(estate, Project(folder / "project", STACK, estate.environment)).play()
+            Demo(estate, Project(folder, STACK, estate.environment)).play()
         finally:
             estate.__exit__(None, None, None)
     except (DemoFailed, Failed) as error:

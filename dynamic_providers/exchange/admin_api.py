@@ -60,7 +60,7 @@ class Patience:
     longest_wait: float = 60.0
     deadline: float = 300.0  # of one cmdlet, with all its attempts
     read_back: float = 90.0  # until a write can be read; field practice is a minute
-    first_look: float = 0.25
+    first_look: float = 0.1  # after a write; then doubled
 
 
 class AdminApi:

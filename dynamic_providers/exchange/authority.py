@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msal  # type: ignore[import-untyped]
-from requests.exceptions import RequestException
+import requests
 
 from dynamic_providers.connections import Endpoints, TenantConnection, credential
 from dynamic_providers.errors import register_secret
@@ -31,6 +31,7 @@ from dynamic_providers.exchange.errors import (
     WrongClock,
     WrongSecret,
 )
+from dynamic_providers.exchange.faults import retry_after
 from dynamic_providers.exchange.transport import Https
 
 _CODE: Final = re.compile(r"AADSTS(\d+)")
@@ -94,6 +95,33 @@ class Token:
         return isinstance(claims, dict) and role not in claims.get("roles", [])
 
 
+class _LoginHttps:
+    """What MSAL sends by. It would take a busy login for a refusal, and answer from memory for a while."""
+
+    def __init__(self, https: Https, where: str) -> None:
+        self._https, self._where = https, where
+
+    def get(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._checked(self._https.get(url, **kwargs))
+
+    def post(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._checked(self._https.post(url, **kwargs))
+
+    def close(self) -> None:
+        """The connections are the client's."""
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        error: Transient
+        if response.status_code == 429:
+            error = Throttled("the login asks to wait: too many requests", where=self._where)
+        elif response.status_code >= 500:
+            error = ServerTrouble(f"the login is in trouble: {response.status_code}", where=self._where)
+        else:
+            return response
+        error.retry_after = retry_after(response)
+        raise error
+
+
 class Authority:
     """Gives tokens for one tenant's Exchange; thread-safe, one request at a time."""
 
@@ -132,7 +160,7 @@ class Authority:
             if self._app is None:
                 self._app = self._new_app()
             answer = self._app.acquire_token_for_client(scopes=[self._cloud.scope])
-        except (ValueError, RuntimeError, RequestException, msal.exceptions.MsalError) as error:
+        except (ValueError, RuntimeError, msal.exceptions.MsalError) as error:
             self._app = None  # MSAL answers from memory for a while after a failure
             raise self._failure(error) from None
         text = answer.get("access_token")
@@ -151,7 +179,7 @@ class Authority:
             self.client_id,
             client_credential=self._credential(),
             authority=self._url,
-            http_client=self._https,
+            http_client=_LoginHttps(self._https, self._where),
             instance_discovery=False,  # else MSAL asks the worldwide cloud about every other host
         )
 
@@ -171,8 +199,6 @@ class Authority:
     def _failure(self, error: BaseException) -> LoginRefused | Transient:
         """MSAL raises ValueError where the tenant is wrong, and keeps Entra's words in an inner one."""
         said = " ".join(str(one) for one in _chain(error))
-        if "HTTP status: 429" in said:
-            return Throttled("the login asks to wait: too many requests", where=self._where)
         if _CODE.search(said):
             return self._refusal(said, {})
         if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):

@@ -1,6 +1,7 @@
 """One client of one tenant: lists read once and cached until a write, writes that are read back."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -79,6 +80,7 @@ class ExchangeClient:
             self._cache.pop(kind.noun, None)
             return missing(self.rows(kind))
 
+        time.sleep(self._patience.first_look)  # read at once, it would nearly always be read twice
         waiting = Retrying(
             retry=retry_if_result(bool),
             wait=wait_exponential(multiplier=self._patience.first_look, max=_LONGEST_LOOK),

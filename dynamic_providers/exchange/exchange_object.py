@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from dynamic_providers import connections
+from dynamic_providers.entries import ABSENT, RAW, Entries, Entry, Place, Props
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
 from dynamic_providers.exchange.cmdlets import Kind
 from dynamic_providers.exchange.forms import Form, anything
-from dynamic_providers.managed_resource import ABSENT, RAW, Entries, Entry, ObjectProvider, Place, Props
+from dynamic_providers.managed_resource import ObjectProvider
 
 OURS: Final = "m365-secure-email"  # how a comment of ours begins
 _LONGEST_COMMENT: Final = 1024
@@ -133,7 +134,7 @@ class ExchangeObjectProvider(ObjectProvider):
     def _changed(self, row: Row, target: Mapping[str, Any]) -> dict[str, Any]:
         """What Set- is given so that the row becomes the target, which names all that is set."""
         changed = {
-            name: target[name] if target.get(name) not in _UNSET else _cleared(row.get(name))
+            name: target[name] if target.get(name) not in _UNSET else self._cleared(name, row.get(name))
             for name in self._compared
             if not self._equal(name, row.get(name), target.get(name))
         }
@@ -141,6 +142,10 @@ class ExchangeObjectProvider(ObjectProvider):
             if group & changed.keys():
                 changed |= {name: target[name] for name in group if target.get(name) not in _UNSET}
         return changed
+
+    def _cleared(self, name: str, value: Any) -> Any:
+        empty: Any = False if isinstance(value, bool) else [] if isinstance(value, list) else None
+        return self.defaults.get(name, empty)
 
     def _equal(self, parameter: str, theirs: Any, ours: Any) -> bool:
         one = self._attribute(parameter)
@@ -208,7 +213,3 @@ class ExchangeObjectProvider(ObjectProvider):
 
     def _where(self, place: Place) -> str:
         return str(place["tenant"])
-
-
-def _cleared(value: Any) -> Any:
-    return False if isinstance(value, bool) else [] if isinstance(value, list) else None

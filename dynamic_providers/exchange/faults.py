@@ -99,7 +99,7 @@ def read_fault(response: requests.Response) -> Fault:
     kind, text = _message(raw)
     passing = _PASSING.search(raw) is not None
     return Fault(
-        response.status_code, kind, _clean(text), passing, request_id(response), _retry_after(response)
+        response.status_code, kind, _clean(text), passing, request_id(response), retry_after(response)
     )
 
 
@@ -158,8 +158,8 @@ def _clean(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds; Microsoft sends no dates here, and one would be ignored."""
+def retry_after(response: requests.Response) -> float | None:
+    """How long the server asks to wait, seconds; Microsoft sends no dates here, and one would be ignored."""
     try:
         return max(0.0, float(response.headers.get("Retry-After", "")))
     except ValueError:

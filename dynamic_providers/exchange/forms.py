@@ -9,10 +9,10 @@ Form = Callable[[Any], Any]
 
 def anything(value: Any) -> Any:
     """A value that we do not model: null, "", [], false and a GUID of zeros are «not set»; lists in order."""
-    if value in (None, "", False, "00000000-0000-0000-0000-000000000000") or value == []:
+    if value is None or value is False or value in ("", [], "00000000-0000-0000-0000-000000000000"):
         return None
     if isinstance(value, list):
-        return sorted((str(one) for one in value), key=str.casefold)
+        return sorted((str(one) for one in value), key=lambda one: (one.casefold(), one))
     return value
 
 
@@ -49,6 +49,11 @@ def addresses(value: Any) -> list[str] | None:
 def hosts(value: Any) -> list[str] | None:
     """Smart hosts in order: lower case, an address without the brackets that Exchange may put round it."""
     return sorted({str(one).strip("[]").rstrip(".").casefold() for one in value}) if value else None
+
+
+def as_tuple(form: Form) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """A form for lists, as a model's validator."""
+    return lambda value: tuple(form(value) or ())
 
 
 def sender_domains(value: Any) -> list[str] | None:

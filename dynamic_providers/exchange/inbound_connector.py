@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal
 import pulumi
 from pydantic import AfterValidator, Field
 
+from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.cmdlets import INBOUND_CONNECTOR, INBOUND_ON_PREMISES
 from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider
 from dynamic_providers.field_types import Domain, ExchangeName, Flag, InitialDomain, SenderAddress
-from dynamic_providers.managed_resource import Entries, ManagedResource
+from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
 
 
@@ -20,11 +21,13 @@ class InboundConnectorModel(Model):
     tenant: InitialDomain
     name: ExchangeName
     sender_ip_addresses: Annotated[
-        tuple[SenderAddress, ...], Field(min_length=1), AfterValidator(forms.addresses)
+        tuple[SenderAddress, ...], Field(min_length=1), AfterValidator(forms.as_tuple(forms.addresses))
     ]
     connector_type: Literal["Partner"] = "Partner"
     sender_domains: Annotated[
-        tuple[Literal["*"] | Domain, ...], Field(min_length=1), AfterValidator(forms.sender_domains)
+        tuple[Literal["*"] | Domain, ...],
+        Field(min_length=1),
+        AfterValidator(forms.as_tuple(forms.sender_domains)),
     ] = ("*",)
     require_tls: Flag = True
     restrict_domains_to_ip_addresses: Flag = False
@@ -64,7 +67,6 @@ class InboundConnector(ManagedResource, module="exchange", name="InboundConnecto
         before: pulumi.Input[Entries],
         sender_ip_addresses: Sequence[str],
         take_over: Sequence[str] = (),
-        take_over_key: str | None = None,
         change: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -74,8 +76,7 @@ class InboundConnector(ManagedResource, module="exchange", name="InboundConnecto
             "before": before,
             "senderIpAddresses": list(sender_ip_addresses),
             "other": {},
-            "takeOver": list(take_over),
-            "takeOverKey": take_over_key,
-            "change": dict(change or {}),
+            "takeOver": list(take_over) or None,
+            "change": dict(change) if change else None,
         }
         super().__init__(InboundConnectorProvider(), resource_name, props, opts)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import pulumi
 from pydantic import AfterValidator, Field
 
+from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient
@@ -21,7 +22,7 @@ from dynamic_providers.exchange.cmdlets import (
 from dynamic_providers.exchange.errors import ConnectorInUse
 from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider
 from dynamic_providers.field_types import ExchangeName, Flag, InitialDomain, SmartHost
-from dynamic_providers.managed_resource import Entries, ManagedResource
+from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
 
 
@@ -30,7 +31,9 @@ class OutboundConnectorModel(Model):
 
     tenant: InitialDomain
     name: ExchangeName
-    smart_hosts: Annotated[tuple[SmartHost, ...], Field(min_length=1), AfterValidator(forms.hosts)]
+    smart_hosts: Annotated[
+        tuple[SmartHost, ...], Field(min_length=1), AfterValidator(forms.as_tuple(forms.hosts))
+    ]
     connector_type: Literal["Partner"] = "Partner"
     is_transport_rule_scoped: Flag = True
     use_mx_record: Flag = False
@@ -97,7 +100,6 @@ class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnec
         before: pulumi.Input[Entries],
         smart_hosts: Sequence[str],
         take_over: Sequence[str] = (),
-        take_over_key: str | None = None,
         change: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -107,8 +109,7 @@ class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnec
             "before": before,
             "smartHosts": list(smart_hosts),
             "other": {},
-            "takeOver": list(take_over),
-            "takeOverKey": take_over_key,
-            "change": dict(change or {}),
+            "takeOver": list(take_over) or None,
+            "change": dict(change) if change else None,
         }
         super().__init__(OutboundConnectorProvider(), resource_name, props, opts)

@@ -7,12 +7,12 @@ import pulumi
 from pulumi.dynamic import CheckResult, DiffResult
 
 from dynamic_providers import connections, report
+from dynamic_providers.entries import Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange.accepted_domains import not_accepted
 from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider
 from dynamic_providers.exchange.outbound_connector import OutboundConnectorProvider
 from dynamic_providers.exchange.transport_rule import TransportRuleProvider
-from dynamic_providers.managed_resource import Place, Props, plain
 from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotResource
 
 INBOUND_CONNECTOR = "inboundConnector"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import pulumi
 from pydantic import AfterValidator, Field
 
+from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import Rows, Step, named
@@ -24,7 +25,7 @@ from dynamic_providers.field_types import (
     InitialDomain,
     SenderAddress,
 )
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, Place, Props
+from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
 
 RIGHT: Final = "right"
@@ -50,7 +51,12 @@ class TransportRuleModel(Model):
     tenant: InitialDomain
     name: ExchangeName
     placement: Placement = Placement()
-    sender_ip_ranges: Annotated[tuple[SenderAddress, ...], AfterValidator(forms.addresses)] | None = None
+    sender_ip_ranges: (
+        Annotated[
+            tuple[SenderAddress, ...], Field(min_length=1), AfterValidator(forms.as_tuple(forms.addresses))
+        ]
+        | None
+    ) = None
     from_scope: Scope | None = None
     sent_to_scope: Scope | None = None
     set_scl: Annotated[int, Field(ge=-1, le=9)] | None = None
@@ -81,6 +87,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
 
     kind = TRANSPORT_RULE
     comment = "Comments"
+    unseen = frozenset({"Priority"})  # absolute numbers are never compared
     together = TOGETHER
     defaults: ClassVar[Mapping[str, str]] = {"RecipientAddressType": "Resolved", "RuleSubType": "None"}
     attributes: ClassVar[tuple[Attribute, ...]] = (
@@ -211,9 +218,9 @@ class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
             "setHeaderName": set_header_name,
             "setHeaderValue": set_header_value,
             "other": {},
-            "takeOver": list(take_over),
+            "takeOver": list(take_over) or None,
             "takeOverKey": take_over_key,
-            "change": dict(change or {}),
+            "change": dict(change) if change else None,
         }
         super().__init__(TransportRuleProvider(), resource_name, props, opts)
 

@@ -11,7 +11,7 @@ from dynamic_providers.gateway.ssh import GatewayError
 if TYPE_CHECKING:
     from dynamic_providers.gateway.transaction import Session
 
-_NOTICE_TO_CLUSTER = re.compile(r"NOTICE:.*\bswitch\b[^\n]*\bcluster\b", re.IGNORECASE | re.DOTALL)
+_NOTICE_TO_CLUSTER = re.compile(r"NOTICE:.*\bswitch\b[^.]*\bcluster\b", re.IGNORECASE | re.DOTALL)
 _HARMLESS = ("PRINT", "LIST", "OUTBOUND", "EDIT", "NEW")  # left with Ctrl-C at their first question
 _NOTICE = re.compile(r"NOTICE:\s", re.IGNORECASE)
 
@@ -61,7 +61,7 @@ def refuse_overrides(session: "Session", connection: GatewayConnection, table: s
 
 def _refuse_override(session: "Session", host: str, command: str) -> None:
     said = _switch(session, f"clustermode machine {host}")
-    if session.shell.mode.lower() != f"machine {host.lower()}":
+    if said.strip() or not session.shell.mode.lower().startswith("machine"):
         raise MemberDisconnectedError(
             f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
             where=session.name,

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import pulumi
 from pydantic import Field
 
-from dynamic_providers.field_types import Domain, Label
+from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers.field_types import Label
 from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.smtp_routes import RouteDomain
 from dynamic_providers.gateway.tables import DESTINATION_CONTROLS, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, Place, Props, TableProvider
+from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 
 TABLE = "destconfig"
@@ -34,7 +36,7 @@ class DestinationControlsInputs(Model):
     """Destination controls of some domains of one gateway."""
 
     gateway: Label
-    controls: dict[Domain, DestinationControl]
+    controls: dict[RouteDomain, DestinationControl]
 
 
 # --- parser --------------------------------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ def _other(key: str, ordinary: re.Pattern[str]) -> Callable[[Entry, str, str], N
 
 def _take_scope(entry: Entry, value: str, _where: str) -> None:
     """What the limits apply to, and at which level they are enforced: told apart by their values."""
-    if re.search(r"exchanger|MXIP|\beach\b|separate|^1$", value, re.IGNORECASE):
+    if re.search(r"exchanger|\bMX|\beach\b|separate|^1$", value, re.IGNORECASE):
         entry["other"]["limitType"] = value
     elif re.search(r"virtual|\bVG\b", value, re.IGNORECASE):
         entry["other"]["limitApply"] = value

@@ -29,10 +29,10 @@ class _NotOursError(Exception):
 def tokens(text: str) -> list[tuple[str, str]]:
     """Kinds and texts, without blanks and comments. A string comes without its quotes."""
     found: list[tuple[str, str]] = []
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(text.replace("-\n", "-")):
         kind = match.lastgroup
-        if kind == "string":
-            found.append((kind, re.sub(r"\\([\"'])", r"\1", match.group()[1:-1])))
+        if kind == "string":  # a narrow terminal wraps within a string, too; ours have no blanks
+            found.append((kind, re.sub(r"\\([\"'])", r"\1", match.group()[1:-1].replace("\n", ""))))
         elif kind:
             found.append((kind, match.group()))
     return found

@@ -125,8 +125,17 @@ class _Reader:
 def parse(text: str, where: str) -> Hat:
     """Take a printed host access table apart."""
     reader = _Reader(where)
+    whole = ""
     for line in rows(text):
-        reader.take(line)
+        if whole:  # a narrow terminal wraps within a comment, whose bracket is open until its end
+            whole += ("" if whole.endswith("-") else " ") + line.strip()
+        else:
+            whole = line
+        if whole.count("(") <= whole.count(")"):
+            reader.take(whole)
+            whole = ""
+    if whole:
+        raise unreadable(where, NAME, whole)
     return reader.hat
 
 

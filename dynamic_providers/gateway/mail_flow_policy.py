@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pulumi
 
+from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener, PolicyName
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.dialogue import Ask, Flag, Keep, Pick, Script, Step
@@ -13,7 +14,7 @@ from dynamic_providers.gateway.hat import NAME, Hat
 from dynamic_providers.gateway.sender_group import TABLE, read_hat, refuse_missing_policy
 from dynamic_providers.gateway.tables import POLICY, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, ObjectProvider, Place, Props
+from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 
 # --- model ---------------------------------------------------------------------------------------------------------
@@ -66,7 +67,7 @@ _CHOICES = {"Off": (r"no", r"off"), "Preferred": (r"preferred",), "Required": (r
 
 def write_script(listener: str, name: str, entry: Entry | None) -> Script:
     """The dialogue that edits the policy: every other parameter is left as it is preset."""
-    choices = _CHOICES[str(entry["tls"])] if entry else (r"(?:use )?default\b.*",)
+    choices = _CHOICES[str(entry["tls"])] if entry else (r".*\bdefault\b.*",)
     edit = Step(
         "EDIT",
         (

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pulumi.dynamic import CheckFailure, CheckResult
 from pydantic import Field
 
 from dynamic_providers import report
+from dynamic_providers.entries import MISSING, RAW, Difference, Entries, Entry, Place, Props
 from dynamic_providers.errors import redact, register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
@@ -22,16 +23,7 @@ from dynamic_providers.gateway.dialogue import Ask, Flag, Lines, Script, Step, q
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import FILTER, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Gateway, Session
-from dynamic_providers.managed_resource import (
-    RAW,
-    Entries,
-    Entry,
-    ManagedResource,
-    Place,
-    Props,
-    TableProvider,
-    plain,
-)
+from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 
 TABLE = "filters"
@@ -278,17 +270,14 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         failures = [CheckFailure(one.property, redact(one.reason)) for one in result.failures]
         return CheckResult(result.inputs, failures)
 
-    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
-        """As for every resource; what changes inside the secret is named."""
-        result = super().diff(_id, _olds, _news)
-        olds, news = self.entries(plain(_olds)), self.entries(plain(_news))
-        for count, what in (
-            (len(set(news) - set(olds)), "missing"),
-            (len(set(olds) - set(news)), "too many"),
-        ):
+    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:  # noqa: ARG002 - the hook's shape
+        """What changes inside the secret is named, not shown."""
+        for attribute, what in ((MISSING, "missing"), ("there", "too many")):
+            count = sum(one.attribute == attribute for one in found)
             if count:
                 report.info(f"{self.label}: {count} alternative{'s' if count > 1 else ''} {what}")
-        return result
+        for line in sorted({str(one) for one in found if one.secret}):
+            report.info(f"{self.label}: {line}")
 
 
 # --- resource ------------------------------------------------------------------------------------------------------

@@ -8,19 +8,12 @@ import pulumi
 from pulumi.dynamic import CheckResult
 
 from dynamic_providers import report
+from dynamic_providers.entries import Entries, Entry, Place, Props, plain
 from dynamic_providers.field_types import CipherString, Label
 from dynamic_providers.gateway.dialogue import Ask, Keep, Script, Step
 from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, UnreadableError
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import (
-    Entries,
-    Entry,
-    ManagedResource,
-    ObjectProvider,
-    Place,
-    Props,
-    plain,
-)
+from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 
 TABLE = "sslconfig"

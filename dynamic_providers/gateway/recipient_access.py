@@ -7,13 +7,14 @@ from typing import Any, Literal
 import pulumi
 from pydantic import Field
 
+from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.smtp_routes import RouteDomain
 from dynamic_providers.gateway.tables import RECIPIENTS, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, Place, Props, TableProvider
+from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 
 TABLE = "listenerconfig:rcptaccess"
@@ -88,6 +89,7 @@ def _add(entry: Entry, extra: str) -> None:
             [entry["other"].get("bypass", ""), bypass.group().strip()]
         ).strip()
         text = (text[: bypass.start()] + text[bypass.end() :]).strip(" \t,;()")
+    text = text.strip("\"'")
     if text:
         entry["other"]["response"] = " ".join([entry["other"].get("response", ""), text]).strip()
 

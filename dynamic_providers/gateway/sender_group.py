@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pulumi
 from pydantic import AfterValidator, Field
 
+from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import GatewayText, GroupName, Label, Listener, PolicyName
 from dynamic_providers.gateway import hat, listeners
 from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
@@ -14,7 +15,7 @@ from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import SENDER_GROUP, GatewayProvider
 from dynamic_providers.gateway.transaction import Gateway, Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, ObjectProvider, Place, Props
+from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 
 TABLE = "listenerconfig:hostaccess"
@@ -151,7 +152,7 @@ def _delete(name: str) -> Step:
         "DELETE",
         (
             Ask(r"\bsure\b|confirm", Flag(wanted=True)),
-            Ask("", Pick(rf"{re.escape(name)}(?:\s.*|:.*)?", r"(?:delete )?sender group\b.*"), again=True),
+            Ask("", Pick(r"(?:delete )?sender group\b.*")),
             Ask(r"\bgroup\b|\bname\b|\bnumber\b", name, must=_PAGE),
         ),
         menu=listeners.HAT_MENU,

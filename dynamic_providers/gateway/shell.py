@@ -19,7 +19,7 @@ SCREEN_SECONDS = 900.0  # a table of 40,000 routes takes its time, but not for e
 _POLL_SECONDS = 0.5
 _LAST_LINES = 6
 _TAIL = 16_384  # more than a screen's last line can be
-_NARROW = 80  # columns of a terminal that does not care what we asked for
+NARROW = 80  # columns of a terminal that does not care what we asked for
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[=>78cDEHM])")
 _PAGER = re.compile(r"-?-\s?Press Any Key For More\s?--?[ \t]*\Z", re.IGNORECASE)
@@ -317,7 +317,7 @@ def _last_line(text: str) -> str:
 def _is_wrapped(banner: str) -> bool:
     """Whether the login's long NOTE was wrapped."""
     note = re.search(r"^NOTE:.*(?:\n(?!\s*$).+)*", banner, re.MULTILINE)
-    return bool(note) and all(len(line) <= _NARROW for line in note.group().split("\n")) if note else False
+    return bool(note) and all(len(line) <= NARROW for line in note.group().split("\n")) if note else False
 
 
 def _shown(raw: str) -> str:

@@ -11,11 +11,13 @@ import pulumi
 from pydantic import AfterValidator, Field
 
 from dynamic_providers import addresses
+from dynamic_providers.entries import RAW, Entries, Entry, Place, Props
 from dynamic_providers.field_types import Host, Label, Port
 from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.shell import NARROW
 from dynamic_providers.gateway.tables import ROUTES, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedResource, Place, Props, TableProvider
+from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 
 TABLE = "smtproutes"
@@ -67,19 +69,30 @@ _HOST = re.compile(r"/dev/null|usedns|\[[^\]\s]+\]|[A-Za-z0-9_.:-]+", re.IGNOREC
 def parse(text: str, where: str) -> dict[str, str]:
     """The table as printed: domain → its hosts, not taken apart, since others' routes may hold anything."""
     table: dict[str, str] = {}
-    last = ""
-    for line in rows(text):
-        if _HEADER.match(line):
-            continue
-        if last and table[last].endswith(","):
-            table[last] += " " + line.strip()
-            continue
+    for line in _whole_rows(text):
         row = _ROW.match(line)
         if not row:
             raise unreadable(where, TABLE, line)
-        last = row.group(1).lower().rstrip(".")
-        table[last] = row.group(2).strip()
+        table[row.group(1).lower().rstrip(".")] = row.group(2).strip()
     return table
+
+
+def _whole_rows(text: str) -> list[str]:
+    """Rows, put together again where a narrow terminal wrapped them: at a comma, a hyphen, a blank or its last column."""
+    found: list[str] = []
+    last = ""
+    for line in rows(text):
+        alone = len(line.split()) == 1
+        if _HEADER.match(line):
+            continue
+        if found and last.endswith("-") or (alone and len(last) == NARROW and not last.endswith(",")):
+            found[-1] += line.strip()
+        elif found and (last.endswith(",") or len(found[-1].split()) == 1):
+            found[-1] += " " + line.strip()
+        else:
+            found.append(line)
+        last = line
+    return found
 
 
 def parse_hosts(text: str, where: str) -> list[dict[str, Any]]:
@@ -117,6 +130,8 @@ _MUST = "set the route on the page Network > SMTP Routes, and report the release
 
 
 def _hosts(entry: Entry) -> str:
+    if RAW in entry:
+        return str(entry[RAW])
     return ", ".join(render_host(host) for host in entry["hosts"])
 
 
@@ -163,6 +178,11 @@ class SmtpRoutesProvider(GatewayProvider, TableProvider):
         gateway = self._gateway(place)
         table = gateway.read(TABLE, _read)
         return {key: {"hosts": parse_hosts(table[key], gateway.name)} for key in keys if key in table}
+
+    def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
+        """With the hosts as they stand there: among equal priorities their order says nothing, but is put back."""
+        table = self._gateway(place).read(TABLE, _read)
+        return {key: {**entry, RAW: table[key]} for key, entry in self.live(place, keys).items()}
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         script = write(changes, live)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from dynamic_providers.entries import ABSENT, Entries, Place
 from dynamic_providers.gateway.destination_controls import DestinationControlsProvider
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicyProvider
 from dynamic_providers.gateway.outbound_filter import OutboundFilterProvider
@@ -13,7 +14,6 @@ from dynamic_providers.gateway.recipient_access import RecipientAccessProvider
 from dynamic_providers.gateway.sender_group import SenderGroupProvider
 from dynamic_providers.gateway.smtp_routes import SmtpRoutesProvider
 from dynamic_providers.gateway.tables import GatewayProvider
-from dynamic_providers.managed_resource import ABSENT, Entries, Place
 from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotResource
 
 PROVIDERS: dict[str, type[GatewayProvider]] = {

@@ -161,7 +161,8 @@ def _handshake(
     wire: socket.socket | paramiko.Channel, where: str, pinned: str, setting: str
 ) -> paramiko.Transport:
     """The key exchange, and the host key compared; a transport to log in on comes back."""
-    transport = paramiko.Transport(wire)
+    # The plain Transport asks for the login service anew at each attempt, at which strict servers hang up.
+    transport = paramiko.ServiceRequestingTransport(wire)
     transport.banner_timeout = _SSH_SECONDS
     transport.auth_timeout = _LOGIN_SECONDS
     try:
@@ -221,7 +222,7 @@ def _log_in_to_gateway(transport: paramiko.Transport, user: str, where: str, *, 
             _attempt(lambda: transport.auth_publickey(user, key))
         if password and not transport.is_authenticated():
             tried.append("password")
-            _attempt(lambda: transport.auth_password(user, password))
+            _attempt(lambda: _with_password(transport, user, password))
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise UnreachableError(
             f"the connection broke while logging in: {_reason(error)}", where=where, fix="try again"
@@ -232,6 +233,16 @@ def _log_in_to_gateway(transport: paramiko.Transport, user: str, where: str, *, 
             where=where,
             fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may also be locked",
         )
+
+
+def _with_password(transport: paramiko.Transport, user: str, password: str) -> None:
+    """By password, or where it is only taken in answer to a prompt, so."""
+    try:
+        transport.auth_password(user, password, fallback=False)
+    except paramiko.BadAuthenticationType as error:
+        if "keyboard-interactive" not in error.allowed_types:
+            raise
+        transport.auth_interactive(user, lambda _title, _instructions, prompts: [password] * len(prompts))
 
 
 def _attempt(log_in: Callable[[], object]) -> None:
@@ -247,7 +258,9 @@ def _key(where: str) -> paramiko.PKey | None:
         return None
     passphrase = connections.credential("GATEWAY_KEY_PASSPHRASE")
     try:
-        return paramiko.PKey.from_path(Path(file).expanduser(), passphrase)
+        # paramiko's annotation wants text, what it calls wants bytes.
+        secret = passphrase.encode() if passphrase else None
+        return paramiko.PKey.from_path(Path(file).expanduser(), secret)  # type: ignore[arg-type]
     except (
         OSError,
         ValueError,

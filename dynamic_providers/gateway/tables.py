@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from dynamic_providers import connections
+from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.gateway.dialogue import DialogueError, quote
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import Gateway, Session
-from dynamic_providers.managed_resource import Entries, Entry, ManagedProvider, Place, Props
+from dynamic_providers.managed_resource import ManagedProvider
 
 # The order in which changes are staged: what is named by something else comes first.
 POLICY, SENDER_GROUP, FILTER, DESTINATION_CONTROLS, RECIPIENTS, ROUTES, CIPHERS = range(7)

@@ -48,6 +48,7 @@ class Console:
         lines = ["", *(line for line in "\n".join(lines).split("\n") if line)]
         prompt = "> " if bare else f"[{default}]> "
         if same_line:
+            lines += self.terminal.wrapped(lines.pop())
             prompt = f"{lines.pop()} {prompt}"
         await self.say("\n".join(lines))
         answer = (await self.terminal.read_line(prompt)).strip()

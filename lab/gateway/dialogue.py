@@ -55,13 +55,14 @@ class Dialogue:
     async def run(self) -> dict[str, str]:
         """Ask what is to ask; answers by step: text as typed, `yes`/`no`, a choice's value."""
         steps = [step for step in self._steps if step.id not in self.answers]
-        strange = max(1, len(steps) // 2) if self._console.switches.strange_question else -1
+        writes = self._name not in self._console.profile.setting("reading_dialogues")
+        strange = max(1, len(steps) // 2) if writes and self._console.switches.strange_question else -1
         for number, step in enumerate(steps):
             if number == strange:
                 await self._strange()
             if self._applies(step):
                 self.answers[step.id] = await self._answer(step)
-        if strange >= len(steps):
+        if 0 < len(steps) <= strange:
             await self._strange()
         return self.answers
 

@@ -54,8 +54,8 @@ class _Hand:
             start = len(self._seen)
             self._process.stdin.write("\x03" if line == "^C" else line + "\n")
             scripting = (scripting or self._asked_for_script(start)) and line != "."
-            if not await (self._echo(start) if scripting else self._prompt(start)):
-                break
+            if not await (self._echo(start) if scripting else self._prompt(start)) and line != lines[-1]:
+                raise Stuck(f"the session ended at «{line}»:\n{self._seen[-2000:]}")
         return self._seen.replace("\r\r\n", "\n").replace("\r\n", "\n")
 
     def _asked_for_script(self, start: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,10 @@ def _merged(ground: Data, change: Data) -> Data:
     return result
 
 
+@lru_cache
 def _read(name: str) -> Data:
     data: Data = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    ground = data.pop("extends", None)
+    ground = data.pop("extends", "")
     return _merged(_read(ground), data) if ground else data
 
 
@@ -106,7 +108,7 @@ def load_profile(name: str) -> Profile:
     """The profile of that name; the error lists those that exist."""
     if name not in profile_names():
         raise LookupError(f"no release profile «{name}»; there are {', '.join(profile_names())}")
-    return Profile(name, _read(name))
+    return Profile(name, copy.deepcopy(_read(name)))
 
 
 def profile_names() -> list[str]:

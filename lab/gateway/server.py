@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import asyncssh
 
@@ -122,6 +122,7 @@ class LabGateway(Switches):
         self.files: dict[str, tuple[str, object]] = {}
         self.commits: list[Commit] = []
         self.sessions: list[Session] = []
+        self.errors: list[Exception] = []
         self.state = starting_state(profile)
         self.members = [Member(**member) for member in profile.data["estate"]["members"]]
         self._ports = ports or {}
@@ -161,6 +162,15 @@ class LabGateway(Switches):
         self._loop.close()
         self._doors.clear()
         self._loop = None
+        if self.errors:
+            raise ExceptionGroup("the lab's gateway is broken", self.errors)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
 
     def reset(self) -> None:
         """All switches back to what the profile says."""
@@ -190,10 +200,14 @@ class LabGateway(Switches):
         keys = tuple((change.table, change.key) for change in changes)
         self.commits.append(Commit(member.host, user, comment, keys))
 
-    def override(self, level: Level, command: str, *, copied: bool = True) -> None:
-        """Give a group or a machine settings of its own for a command, committed at once."""
-        self.state.override(level, command, copied=copied)
+    def override(self, level: Level, command: str) -> None:
+        """Give a group or a machine a copy of the cluster's settings for a command, committed at once."""
+        self.state.override(level, command, self.state.base)
         self.state.version += 1
+
+    def group_of(self, host: str) -> str:
+        """The group that a member is in; nothing for a name that is no member's."""
+        return next((member.group for member in self.members if member.host == host), "")
 
     def dump(self) -> str:
         """The committed configuration as stable text, secrets hashed."""
@@ -270,6 +284,10 @@ class LabGateway(Switches):
                 await session.shell()
             else:
                 await session.execute(process.command)
+        except Exception as broken:
+            # A defect of the lab itself: the test that met it must fail, not see a closed session.
+            self.errors.append(broken)
+            raise
         finally:
             self.sessions.remove(session)
             self.journal.record(member.channel, "disconnect", pending=session.pending)

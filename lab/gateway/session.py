@@ -40,6 +40,13 @@ class Change:
     mutate: Mutation
 
 
+OVERRIDE = "(override)"
+
+
+def _nothing(tables: Configuration) -> None:
+    """An override is applied again by copying it, not by a mutation."""
+
+
 def now() -> str:
     """The date as AsyncOS writes it."""
     return datetime.now(UTC).strftime("%a %b %d %H:%M:%S %Y GMT")
@@ -85,8 +92,11 @@ class Session:
 
     @property
     def tables(self) -> Configuration:
-        """The tables of the present mode, pending changes included."""
-        return self.state.at(self.level)
+        """The tables of the present mode, pending changes included; only to read, `write` changes them."""
+        kind, name = self.level
+        if kind == "machine":
+            return self.state.effective(name, self.gateway.group_of(name))
+        return self.state.effective("", name) if kind == "group" else self.state.base
 
     @property
     def pending(self) -> bool:
@@ -104,16 +114,17 @@ class Session:
 
     def write(self, table: str, key: str, what: str, mutate: Mutation) -> None:
         """Change the pending configuration and record it."""
-        mutate(self._open().at(self.level))
+        mutate(self._open().own(self.level))
         self.changes.append(Change(self.level, table, key, what, mutate))
         self.record("write", table=table, key=key)
 
     def override(self, command: str, *, copied: bool) -> None:
         """Give the present group or machine settings of its own for a command, as a pending change."""
         level = self.mode
-        self._open().override(level, command, copied=copied)
-        self.changes.append(Change(level, command, "*", "settings of its own", lambda _: None))
-        self.record("write", table=command, key="*")
+        source = copy.copy(self.tables) if copied else None
+        self._open().override(level, command, source)
+        self.changes.append(Change(level, command, OVERRIDE, f"settings of {level[0]} {level[1]}", _nothing))
+        self.record("write", table=command, key=OVERRIDE)
 
     def _open(self) -> State:
         if self._working is None or not self.changes:
@@ -130,9 +141,11 @@ class Session:
         """The pending changes applied to what is committed now; LookupError where one no longer fits."""
         result = copy.deepcopy(self.gateway.state)
         for change in self.changes:
-            if change.level not in result.overrides and change.level != BASE:
-                result.overrides[change.level] = copy.deepcopy(self.state.overrides[change.level])
-            change.mutate(result.at(change.level))
+            if change.key == OVERRIDE:
+                own = self.state.overrides[change.level].configuration
+                result.override(change.level, change.table, own)
+            else:
+                change.mutate(result.own(change.level))
         return result
 
     # The loop.
@@ -215,8 +228,10 @@ class Session:
             return False
         kind, name = self.mode
         await self.console.tell("notice", kind=kind.capitalize(), name=name)
+        above = self._above(command)
+        target = f"{above[0].capitalize()} {above[1]}"
         choices = [
-            words.format(kind=kind.capitalize(), name=name, cluster=self.profile.cluster)
+            words.format(kind=kind.capitalize(), name=name, target=target)
             for words in self.profile.setting("notice_choices")
         ]
         chosen = await self.console.choose(self.profile.text("notice_question"), choices)
@@ -225,13 +240,21 @@ class Session:
             return True
         if not self.gateway.notice_switch_lasts:
             self._borrowed = self.mode
-        self.mode = ("cluster", self.profile.cluster)
+        self.mode = above
         return True
+
+    def _above(self, command: str) -> Level:
+        """The nearest level above the present one that has settings for a command."""
+        group: Level = ("group", self.gateway.group_of(self.mode[1]))
+        if self.mode[0] == "machine" and self.state.has(group, command):
+            return group
+        return ("cluster", self.profile.cluster)
 
     async def _welcome(self) -> None:
         release = self.profile.setting("release")
         await self.console.tell("last_login", date=now(), peer=self.peer)
         await self.console.tell("welcome", **release)
+        await self.console.say()
         if self.gateway.password_expired:
             await self._renew_password()
 

@@ -204,26 +204,31 @@ class State:
             return True
         return level in self.overrides and command in self.overrides[level].commands
 
-    def at(self, level: Level) -> Configuration:
-        """The tables of one level, to read or to change."""
+    def own(self, level: Level) -> Configuration:
+        """The tables of one level, to change; KeyError where it has none of its own."""
         return self.base if level == BASE else self.overrides[level].configuration
 
-    def override(self, level: Level, command: str, *, copied: bool) -> None:
-        """Give a group or a machine a table of its own: a copy of the cluster's, or an empty one."""
+    def override(self, level: Level, command: str, source: Configuration | None) -> None:
+        """Give a group or a machine a table of its own: a copy of the source's, or an empty one."""
         if level not in self.overrides:
             self.overrides[level] = Override(set(), copy.deepcopy(self.base))
-        own = self.overrides[level]
-        own.commands.add(command)
+        self.overrides[level].commands.add(command)
         attribute = ATTRIBUTES[command]
-        source = self.base if copied else Configuration(listeners=self.base.listeners, ssl=self.base.ssl)
-        setattr(own.configuration, attribute, copy.deepcopy(getattr(source, attribute)))
+        empty = Configuration(
+            listeners=self.base.listeners,
+            ssl=self.base.ssl,
+            destinations={"DEFAULT": self.base.destinations["DEFAULT"]},
+        )
+        table = copy.deepcopy(getattr(source or empty, attribute))
+        setattr(self.overrides[level].configuration, attribute, table)
 
     def effective(self, host: str, group: str = "") -> Configuration:
-        """What a machine really works with: its own tables before its group's before the cluster's."""
+        """What a machine (with no host: a group) works with: its own tables, its group's, the cluster's."""
         result = copy.copy(self.base)
         for level in (("group", group), ("machine", host)):
-            own = self.overrides.get(level)
-            for command in own.commands if own else ():
-                attribute = ATTRIBUTES[command]
-                setattr(result, attribute, getattr(own.configuration, attribute) if own else None)
+            if level not in self.overrides:
+                continue
+            own = self.overrides[level]
+            for attribute in (ATTRIBUTES[command] for command in own.commands):
+                setattr(result, attribute, getattr(own.configuration, attribute))
         return result

@@ -10,7 +10,7 @@ Refusal = Callable[[Sequence[tuple[str, str]]], str | None]
 """Sees the pending changes as (table, key) and gives a reason, or None to let them pass."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Switches:
     """Attributes of the running gateway; a profile sets them, a test changes them, `reset` goes back."""
 

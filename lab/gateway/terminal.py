@@ -56,7 +56,7 @@ class Terminal:
     async def show(self, text: str) -> None:
         """Write whole lines, wrapped and paged."""
         for line in text.split("\n"):
-            for piece in self._wrapped(line):
+            for piece in self.wrapped(line):
                 if self.page and self._rows >= self.page:
                     await self._pause()
                 self._write(piece + self._switches.newline)
@@ -64,10 +64,7 @@ class Terminal:
 
     async def read_line(self, prompt: str = "", *, hidden: bool = False) -> str:
         """Show a prompt and read a line. Raises Interrupted, Disconnected or IdleTooLong."""
-        *above, last = self._wrapped(prompt.rstrip(" ")) if len(prompt) > 40 else [prompt]
-        if above:
-            await self.show("\n".join(above))
-        self._write(last.rstrip(" ") + " " if prompt.endswith(" ") else last)
+        self._write(prompt)
         self._rows = 0
         line = bytearray()
         echo = self.pty and self._switches.echo and not hidden
@@ -141,15 +138,11 @@ class Terminal:
         if text and not self._process.stdout.is_closing():
             self._process.stdout.write(text.encode())
 
-    def _wrapped(self, line: str) -> list[str]:
+    def wrapped(self, line: str) -> list[str]:
+        """The line as it is broken at the width. A prompt never is: the terminal itself breaks it."""
         width = self.width
         if not width or len(line) <= width:
             return [line]
         if self._switches.wrap == "hard":
             return [line[start : start + width] for start in range(0, len(line), width)]
-        indent = " " * (len(line) - len(line.lstrip()))
-        if len(indent) >= width:
-            indent = ""
-        return textwrap.wrap(
-            line, width, initial_indent=indent, break_on_hyphens=False, drop_whitespace=True
-        ) or [""]
+        return textwrap.wrap(line, width, break_on_hyphens=False) or [""]

@@ -13,7 +13,7 @@ from lab.journal import Journal
 from lab.tenant import refusals
 from lab.tenant.certificates import AppCertificate
 from lab.tenant.errors import Reply, json_reply
-from lab.tenant.faults import Faults, answer
+from lab.tenant.faults import TOKEN, Faults, answer
 from lab.tenant.practice import EXCHANGE_APP, EXCHANGE_HOSTS, OTHER_HOSTS, Organization
 from lab.tenant.refusals import Refusal
 from lab.tenant.switches import Switches
@@ -70,7 +70,7 @@ class Authority:
     def token(self, tenant: str, form: Mapping[str, str], host: str, correlation_id: str | None) -> Reply:
         """`/{tenant}/oauth2/v2.0/token`."""
         method = "assertion" if form.get("client_assertion") else "secret"
-        fault = self.faults.take("token")
+        fault = self.faults.take(TOKEN)
         if fault is not None:
             reply = answer(fault, f"/{tenant}/oauth2/v2.0/token", self.switches.rendering)
             self._record(form, method, ok=False, code=reply.status)

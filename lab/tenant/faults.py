@@ -15,12 +15,13 @@ from lab.tenant.switches import Rendering
 
 When = Literal["before", "after"]
 TRUNCATED = "truncated"
+TOKEN = "token"
 BUSY = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"
 
 
 @dataclass
 class Fault:
-    """The next `times` calls of `cmdlet` (a pattern, ignoring case; «token» is the token end point) fail."""
+    """The next `times` calls of `cmdlet` fail: a pattern without case; «token» is the token end point."""
 
     cmdlet: str
     error: str
@@ -31,6 +32,8 @@ class Fault:
 
     def meets(self, cmdlet: str) -> bool:
         """Whether a call of this cmdlet is meant."""
+        if TOKEN in (cmdlet, self.cmdlet):
+            return self.times > 0 and cmdlet == self.cmdlet
         return self.times > 0 and fnmatch.fnmatchcase(cmdlet.lower(), self.cmdlet.lower())
 
 

@@ -5,7 +5,7 @@ from dynamic_providers.exchange.admin_api import Patience
 from dynamic_providers.exchange.client import ExchangeClient
 from lab.tenant.server import LabTenant
 
-QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.05, deadline=5.0, read_back=3.0, first_look=0.01)
+QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.05, deadline=5.0, read_back=3.0, first_look=0.03)
 AZURE = (
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",
@@ -29,6 +29,7 @@ class Practice:
         *,
         tenant_id: str | None = None,
         client_id: str | None = None,
+        cloud: str = "worldwide",
         endpoints: Endpoints | None = None,
     ) -> ExchangeClient:
         lab = self.lab
@@ -36,6 +37,7 @@ class Practice:
             id=tenant_id or lab.tenant_id,
             initial_domain=lab.initial_domain,
             client_id=client_id or lab.client_id,
+            cloud=cloud,  # type: ignore[arg-type]
         )
         client = ExchangeClient(tenant, endpoints or Endpoints(ca_bundle=str(lab.ca_file)), patience)
         self._clients.append(client)

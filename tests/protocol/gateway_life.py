@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dynamic_providers import connections, managed_resource
+from dynamic_providers.entries import plain
 from dynamic_providers.connections import GatewayConnection, JumpHost, Member
 from dynamic_providers.gateway.outbound_filter import OutboundFilterProvider
 from dynamic_providers.gateway.snapshot import PROVIDERS, GatewaySnapshotProvider
@@ -99,7 +100,7 @@ class Stack:
         for key, props in self.inputs.items():
             provider = self.provider(key)
             inputs = provider.model.model_validate(props).model_dump(mode="json", by_alias=True)
-            found[provider.kind(props)] = sorted(provider.entries(managed_resource.plain(inputs)))
+            found[provider.kind(props)] = sorted(provider.entries(plain(inputs)))
         return found
 
     def news(self, key: str) -> Props:

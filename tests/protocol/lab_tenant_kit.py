@@ -1,4 +1,4 @@
-"""Fixtures for tests of the practice tenant: a server for each module, state and switches fresh for each test.
+"""Fixtures for tests of the practice tenant: one server a module, state and switches fresh for each test.
 
 A module takes them by name: `running_tenant, tenant, caller = kit.running_tenant, kit.tenant, kit.caller`.
 """
@@ -6,7 +6,7 @@ A module takes them by name: `running_tenant, tenant, caller = kit.running_tenan
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Caller:
         cmdlet: str,
         parameters: dict[str, Any] | None = None,
         *,
-        headers: dict[str, str | None] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         tenant: str = "",
         query: str = "",
         version: str = "beta",

@@ -1,4 +1,4 @@
-"""Mistakes in a stack file, one each: where, what stands there, and how its refusal begins or what it says."""
+"""Mistakes in a stack file, one each: where, what stands there, and what its refusal says."""
 
 from tests.unit.settings_samples import SECRET
 

@@ -33,7 +33,7 @@ from tools.engine import (
 from tools.setup import console, release, venv
 from tools.setup.console import SetupError
 from tools.setup.engine import engine_version, set_up_engine
-from tools.setup.gobuild import SCRIPTS, find_go, go_version, source_key
+from tools.setup.gobuild import NEEDED_GO, SCRIPTS, find_go, go_version, source_key
 
 VERSION = pinned_version()
 
@@ -380,7 +380,7 @@ class TestGoBuild:
     def test_both_modules_want_the_go_that_we_ask_for(self) -> None:
         for module in ("engine", "language_host"):
             go_mod = (ROOT / "tools" / "pulumi" / module / "go.mod").read_text(encoding="utf-8")
-            assert "\ngo 1.25.11\n" in go_mod
+            assert f"\ngo {'.'.join(map(str, NEEDED_GO))}\n" in go_mod
         engine = (ROOT / "tools" / "pulumi" / "engine" / "go.mod").read_text(encoding="utf-8")
         assert f"github.com/pulumi/pulumi/sdk/v3 v{VERSION}" in engine, "its scripts must fit the engine"
 

@@ -8,15 +8,8 @@ import pytest
 
 from dynamic_providers import managed_resource as shape
 from dynamic_providers import report
-from dynamic_providers.managed_resource import (
-    ABSENT,
-    Entries,
-    Entry,
-    ObjectProvider,
-    Place,
-    Props,
-    TableProvider,
-)
+from dynamic_providers.entries import ABSENT, Entries, Entry, Place, Props
+from dynamic_providers.managed_resource import ObjectProvider, TableProvider
 from dynamic_providers.model import Model
 
 WORLD: Entries = {}

@@ -1,16 +1,19 @@
 """What a stack file means, and how it is read."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 
 import pulumi
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 
 from components.settings import Settings
 from components.stack_config import read_config, secret_keys
-from dynamic_providers.connections import GatewayConnection, TenantConnection
+from dynamic_providers.connections import GatewayConnection, JumpHost, Member, TenantConnection
 from tests.unit.settings_samples import ENVIRONMENT, SECRET, STACKS, refusal, sample, spoiled
 
 
@@ -41,6 +44,25 @@ def test_the_demo_s_stack_holds_the_guide_s_values() -> None:
     )
     assert list(settings.domains) == ["bce-demo.com"]
     assert settings.sender_addresses == ("192.0.2.105", "198.51.100.186")
+
+
+def _practice_fingerprint(host: str) -> str:
+    """The practice estate's host keys are derived from their hosts' names, so that stack files stay right."""
+    seed = hashlib.sha256(f"m365-secure-email lab {host}".encode()).digest()
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", public))
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_pinned_host_keys_are_the_practice_estate_s(name: str) -> None:
+    gateway = Settings.from_config(sample(name), ENVIRONMENT).gateway
+    hosts: list[Member | JumpHost] = [*gateway.members]
+    hosts += [gateway.jump_host] if gateway.jump_host else []
+
+    assert {one.host: one.host_key for one in hosts} == {
+        one.host: _practice_fingerprint(one.host) for one in hosts
+    }
 
 
 def test_addresses_default_to_data_1_and_data_2_of_all_members() -> None:

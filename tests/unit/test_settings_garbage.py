@@ -1,4 +1,4 @@
-"""Whatever a stack file may hold: it is accepted, or refused cleanly, and its secret is shown in neither case."""
+"""Whatever a stack file may hold: it is accepted, or refused cleanly, and its secret is never shown."""
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st

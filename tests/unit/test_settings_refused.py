@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from components.settings import Settings
 from tests.unit.settings_mistakes import FIELDS, MX, NOT_YET, Place
 from tests.unit.settings_samples import ENVIRONMENT, PROJECT, Values, refusal, sample, spoiled

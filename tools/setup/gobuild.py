@@ -48,7 +48,7 @@ def build_engine(root: Path, version: str, into: Path) -> None:
     """Build both programs and copy both scripts into the empty folder `into`; minutes on two cores."""
     go = find_go()
     start = time.monotonic()
-    say(f"building Pulumi {version} from Go modules: about 5 minutes on two cores, once")
+    say(f"building Pulumi {version} from Go modules: 4 to 8 minutes on two cores, once")
     for module, package in PACKAGES.items():
         _build(go, root / "tools" / "pulumi" / module, package, version, into)
     _copy_scripts(go, root / "tools" / "pulumi" / "engine", into)
@@ -59,8 +59,9 @@ def find_go() -> str:
     """The `go` to build with; SetupError, saying what to install, if none will do."""
     needed = ".".join(map(str, NEEDED_GO))
     advice = (
-        f"Install Go {needed} or newer (https://go.dev/dl) and put its `bin` on PATH, or put `pulumi` and "
-        f"`{LANGUAGE_HOST}` on PATH; then run the same command again."
+        f"Install Go {needed} or newer (https://go.dev/dl) and put its `bin` on PATH; from Debian 13 and "
+        "Ubuntu 24.04 on, `apt-get install golang-go` will do, it fetches the rest. Or put `pulumi` and "
+        f"`{LANGUAGE_HOST}` on PATH. Then run the same command again."
     )
     go = shutil.which("go")
     if go is None:

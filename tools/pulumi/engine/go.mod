@@ -1,3 +1,5 @@
+// The Pulumi engine, for machines where no release can be downloaded: built by `make setup`.
+// The version of pkg/v3 below is the one place where this project pins the engine.
 module m365-secure-email/tools/pulumi/engine
 
 go 1.25.11
@@ -274,4 +276,5 @@ require (
 	lukechampine.com/frand v1.5.1 // indirect
 )
 
+// Pulumi's own replacement: such lines do not reach those who depend on a module, so it stands here again.
 replace github.com/atotto/clipboard => github.com/tgummerer/clipboard v0.0.0-20241001131231-d02d263e614e

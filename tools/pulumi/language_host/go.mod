@@ -1,3 +1,5 @@
+// The engine's Python language host, built by `make setup` beside the engine. v3.79.0 is the last release
+// whose sdk module holds it: hence a module of its own, far behind the engine's.
 module m365-secure-email/tools/pulumi/languagehost
 
 go 1.25.11

@@ -1,0 +1,171 @@
+"""The release profiles are data: what they must have in common, and where they must differ."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from lab.gateway import commands
+from lab.gateway.profile import Profile, Step, load_profile, profile_names
+from lab.gateway.server import COMMANDS, LabGateway
+from lab.gateway.switches import Switches
+from lab.journal import Journal
+
+RELEASES = ("old", "new", "cluster")
+# Two questions by their nature: what, and where to (or which way).
+TWO_BY_NATURE = {"hostaccess.move", "filters.move", "filters.set"}
+# Their order is a published fact, or it is not used by anybody but a person.
+ORDER_IS_KNOWN = {"commit", "sslconfig.inbound", "sslconfig.gui", "deliveryconfig.setup", "altsrchost.new"}
+SINGLE = {
+    "smtproutes.delete",
+    "destconfig.pick",
+    "destconfig.delete",
+    "destconfig.detail",
+    "group.remove",
+    "group.rename",
+    "policy.name",
+    "rcptaccess.pick",
+    "rcptaccess.delete",
+    "filters.new",
+    "filters.delete",
+    "filters.detail",
+    "altsrchost.delete",
+}
+
+
+def order(profile: Profile, name: str) -> list[str]:
+    return [step.id for step in profile.dialogue(name)]
+
+
+def common_order(first: list[str], second: list[str]) -> tuple[list[str], list[str]]:
+    """Both without what only one of them asks: what differs now differs in order."""
+    return [one for one in first if one in second], [one for one in second if one in first]
+
+
+def test_the_profiles_that_the_suites_need_exist() -> None:
+    assert {*RELEASES, "strange", "no-messages-limit"} <= set(profile_names())
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_profile_is_whole(name: str, tmp_path: Path) -> None:
+    profile = load_profile(name)
+    LabGateway(profile, Journal(), tmp_path)  # its switches, its members and its starting tables are known
+    for dialogue in profile.dialogues():
+        steps = profile.dialogue(dialogue)
+        assert steps, dialogue
+        assert all(step.text for step in steps), dialogue
+        assert len({step.text for step in steps}) == len(steps), f"{dialogue}: a question twice"
+        for step in steps:
+            assert_gate_comes_first(dialogue, steps, step)
+
+
+def assert_gate_comes_first(dialogue: str, steps: list[Step], step: Step) -> None:
+    asked = [one.id for one in steps]
+    for condition in step.when.split(" and ") if step.when else []:
+        gate = condition.partition("=")[0]
+        if gate in asked:
+            assert asked.index(gate) < asked.index(step.id), f"{dialogue}: {step.id} before {gate}"
+
+
+def test_every_dialogue_is_spoken_for() -> None:
+    asked = set(load_profile("new").dialogues())
+    several = {name for name in asked if len(order(load_profile("new"), name)) > 1}
+    assert asked - several == SINGLE
+    for release in RELEASES:
+        assert set(load_profile(release).dialogues()) == asked
+
+
+@pytest.mark.parametrize("name", sorted(set(load_profile("new").dialogues()) - SINGLE - ORDER_IS_KNOWN))
+def test_releases_differ_in_the_order_of_the_questions(name: str) -> None:
+    orders = [order(load_profile(release), name) for release in RELEASES]
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    assert any(len(set(map(tuple, common_order(orders[a], orders[b])))) == 2 for a, b in pairs), orders
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(load_profile("new").dialogues()) - SINGLE - ORDER_IS_KNOWN - TWO_BY_NATURE)
+)
+def test_releases_differ_in_the_number_of_questions(name: str) -> None:
+    assert len({len(order(load_profile(release), name)) for release in RELEASES}) > 1
+
+
+def test_the_rollback_question_is_missing_somewhere() -> None:
+    answers = {
+        release: load_profile(release).setting("switches")["rollback_question"] for release in RELEASES
+    }
+    assert set(answers.values()) == {True, False}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "formats.smtproutes",
+        "formats.destconfig.detail",
+        "formats.hostaccess",
+        "formats.rcptaccess",
+        "formats.filters.layout",
+        "formats.sslconfig",
+        "formats.showchanges",
+        "texts.no_changes",
+        "texts.unknown_verb",
+        "texts.commit_refused",
+        "texts.filter_refused",
+        "steps.destconfig.limit_messages.text",
+        "steps.smtproutes.hosts.text",
+        "steps.group.hosts.text",
+        "steps.rcptaccess.address.text",
+        "switches.pager_lines",
+    ],
+)
+def test_what_is_not_known_for_sure_differs_between_releases(path: str) -> None:
+    values = [repr(load_profile(release).setting(path)) for release in RELEASES]
+    assert len(set(values)) == 3, path
+
+
+def test_published_words_are_the_same_everywhere() -> None:
+    for release in profile_names():
+        profile = load_profile(release)
+        assert profile.text("nothing_to_commit") == "There is no data to commit."
+        assert (
+            profile.text("sure_to_clear")
+            == "Are you sure you want to clear all changes since the last commit?"
+        )
+        tls = next(step for step in profile.dialogue("policy.edit") if step.id == "tls")
+        assert tls.text == "Do you want to allow encrypted TLS connections?"
+        assert [words for _, words in tls.choices][:3] == ["No", "Preferred", "Required"]
+        script = profile.dialogue("filters.new")[0]
+        assert script.text == "Enter filter script.  Enter '.' on its own line to end."
+        domain = profile.dialogue("destconfig.new")[0].text
+        assert domain == f"Enter the domain you wish to {'limit' if release == 'old' else 'configure'}."
+
+
+def test_older_releases_print_what_newer_ones_list_and_detail() -> None:
+    verbs = {
+        release: {verb.name for verb in load_profile(release).menu("destconfig")} for release in RELEASES
+    }
+    assert "PRINT" in verbs["old"]
+    assert not {"LIST", "DETAIL"} & verbs["old"]
+    for release in ("new", "cluster"):
+        assert {"LIST", "DETAIL"} <= verbs[release]
+        assert "PRINT" not in verbs[release]
+
+
+def test_one_release_does_not_ask_for_the_messages_limit() -> None:
+    for release in profile_names():
+        asks = "messages" in order(load_profile(release), "destconfig.new")
+        assert asks is (release != "no-messages-limit")
+
+
+def test_an_unknown_profile_or_switch_is_named() -> None:
+    with pytest.raises(LookupError, match=r"«nowhere».*cluster"):
+        load_profile("nowhere")
+    with pytest.raises(AttributeError, match="«colums»"):
+        Switches().set_switches({"colums": 80})
+
+
+def test_each_command_has_a_room() -> None:
+    folder = Path(inspect.getfile(commands)).parent
+    for name, handler in COMMANDS.items():
+        assert Path(inspect.getfile(handler)).parent == folder, name
