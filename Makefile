@@ -12,7 +12,7 @@ ARGS ?=
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lab env lock clean
+.PHONY: help setup demo test lint format docs lab env lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -40,6 +40,10 @@ lint: setup ## rules, format and types, as CI wants them
 format: setup ## put the code into its form, and what ruff can mend by itself
 	$(VENV)/ruff format $(CODE)
 	$(VENV)/ruff check --fix $(CODE)
+
+docs: setup ## docs/reference anew, from the code
+	@$(VENV)/python -m tools.settings_schema
+	@$(VENV)/python -m tools.reference_docs
 
 lab: setup ## start the emulated gateway and tenant, and say how to log in by hand
 	@$(VENV)/python -m lab

@@ -1,4 +1,4 @@
-"""What every resource of a stack is given: its settings, its provider process, and what was there before us."""
+"""What every resource of a stack is given: settings, a provider process, and what was there before us."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 class Context:
-    """Shared by the inbound and the outbound part. A resource is known by its key in the setting `takeOver`."""
+    """Shared by the inbound and the outbound part. A resource goes by its key in the setting `takeOver`."""
 
     def __init__(self, settings: Settings, parent: pulumi.Resource) -> None:
         self.settings = settings
@@ -31,7 +31,7 @@ class Context:
         self._tenant_before = self._record_tenant(parent)
 
     def gateway_inputs(self, key: str) -> dict[str, Any]:
-        """Inputs that all resources of the gateway have: where, what was there before, what may be taken over."""
+        """Inputs of all resources of the gateway: where, what was there before, what may be taken over."""
         place = {"gateway": self.settings.gateway.name, **self._places[key]}
         return {
             **place,
@@ -98,7 +98,8 @@ class Context:
             "ciphers": [settings.gateway.name] if settings.outbound.ciphers == "set" else [],
         }
         place = {"gateway": settings.gateway.name}
-        kinds = {GATEWAY_TABLES[key].kind({**place, **self._places[key]}): names for key, names in keys.items()}
+        places = self._places
+        kinds = {GATEWAY_TABLES[key].kind({**place, **places[key]}): names for key, names in keys.items()}
         return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, self.on_gateway(parent))
 
     def _record_tenant(self, parent: pulumi.Resource) -> ExchangeSnapshot:

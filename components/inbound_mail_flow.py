@@ -13,7 +13,7 @@ from dynamic_providers.gateway.smtp_routes import SmtpRoutes
 
 
 class InboundMailFlow(pulumi.ComponentResource):
-    """The gateway takes the domains' mail and delivers it to Microsoft 365, which takes it from the gateway."""
+    """The gateway takes the domains' mail and delivers it to Microsoft 365, which takes it from there."""
 
     def __init__(self, context: Context, parent: pulumi.Resource) -> None:
         kind = "m365-secure-email:components:InboundMailFlow"
@@ -40,8 +40,11 @@ class InboundMailFlow(pulumi.ComponentResource):
         throttle = context.settings.inbound.throttle
         if throttle is None:
             return {"tls": "Preferred"}
-        limits = {"connections": throttle.connections, "messagesPerConnection": throttle.messages_per_connection}
-        return {**limits, "tls": "Preferred"}
+        return {
+            "connections": throttle.connections,
+            "messagesPerConnection": throttle.messages_per_connection,
+            "tls": "Preferred",
+        }
 
     def _tenant(self, context: Context, controls: pulumi.Resource) -> None:
         settings = context.settings

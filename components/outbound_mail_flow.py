@@ -15,7 +15,7 @@ MICROSOFT_SENDERS = ".protection.outlook.com"  # without the dot it would be the
 
 
 class OutboundMailFlow(pulumi.ComponentResource):
-    """Microsoft 365 stamps a secret and sends through the gateway, which relays what has it and drops the rest."""
+    """Microsoft 365 stamps a secret and sends to the gateway, which relays what has it and drops the rest."""
 
     def __init__(self, context: Context, parent: pulumi.Resource) -> None:
         kind = "m365-secure-email:components:OutboundMailFlow"
@@ -46,7 +46,8 @@ class OutboundMailFlow(pulumi.ComponentResource):
         policy = MailFlowPolicy(
             "mail-flow-policy", {**context.gateway_inputs("mailFlowPolicy"), "tls": "Preferred"}, on
         )
-        alternatives: dict[str, dict[str, str]] = {secret: {} for secret in context.settings.outbound.accepted_secrets()}
+        secrets = context.settings.outbound.accepted_secrets()
+        alternatives: dict[str, dict[str, str]] = {secret: {} for secret in secrets}
         outbound_filter = OutboundFilter(
             "outbound-filter", {**context.gateway_inputs("filter"), "alternatives": alternatives}, on
         )
@@ -61,7 +62,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
         )
         if context.settings.outbound.state == "none":
             return
-        # The rule sends mail: what takes it must be there first, on both sides. On the way back it goes first.
+        # The rule sends mail: what takes it must be there first, on both sides; and the rule must go first.
         TransportRule(
             "outbound-rule",
             **context.tenant_inputs("outboundRule"),

@@ -21,14 +21,15 @@ class Providers:
     @staticmethod
     def of(settings: Settings, parent: pulumi.Resource) -> "Providers":
         stack = {"stack": pulumi.get_stack()}
-        gateway = {
+        gateway: dict[str, str | pulumi.Output[str]] = {
             "gateway": _json(settings.gateway.connection()),
             **stack,
             **_credentials(settings, "GATEWAY_"),
         }
-        tenant = {
+        tenant: dict[str, str | pulumi.Output[str]] = {
             "tenant": _json(settings.tenant),
             "endpoints": _json(settings.endpoints),
+            **stack,
             **_credentials(settings, "AZURE_"),
         }
         return Providers(_process("gateway", gateway, parent), _process("exchange", tenant, parent))
@@ -42,7 +43,7 @@ def _process(
 
 
 def _credentials(settings: Settings, variables: str) -> dict[str, pulumi.Output[str]]:
-    """Those of the stack's config. Those of the environment are not handed on: a process reads them itself."""
+    """Those of the stack's config. A process reads those of the environment itself: none is handed on."""
     given = settings.credentials.in_clear()
     wanted = {argument for variable, argument in CREDENTIALS.items() if variable.startswith(variables)}
     return {key: pulumi.Output.secret(value) for key, value in given.items() if key in wanted}

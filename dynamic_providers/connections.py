@@ -1,4 +1,4 @@
-"""Where things are and with what we log in: settings, credentials, one live connection per target and process."""
+"""Where things are and what we log in with: settings, credentials, a connection per target and process."""
 
 import functools
 import ipaddress
@@ -157,7 +157,7 @@ def stack_name() -> str:
 
 
 def connect_address(host: str, port: int) -> tuple[str, int]:
-    """Where to connect for a host and port: there, or where the file that M365SE_CONNECT names leads (the lab)."""
+    """Where to connect for a host and port: there, or where the file in M365SE_CONNECT says (the lab)."""
     table = _connect_table(os.environ.get("M365SE_CONNECT", ""))
     name = _plain_name(host)
     there = table.get(f"{name}:{port}") or table.get(name)

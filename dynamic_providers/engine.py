@@ -1,4 +1,4 @@
-"""Is the engine still there? Killed, it leaves its plugins running; they would go on and commit (measured)."""
+"""Is the engine still there? Killed, it leaves its plugins running; they would still commit (measured)."""
 
 import os
 import re
@@ -62,7 +62,7 @@ def end() -> None:
 
 
 def _end_language_host() -> None:
-    """The dead engine's language host would stay for minutes: it looks after the engine that rarely (measured).
+    """The dead engine's language host would stay for minutes: it seldom looks for the engine (measured).
 
     It is known by the engine's address among its arguments; where there is no /proc it goes by itself, later.
     """

@@ -1,4 +1,4 @@
-"""The one error root. What an operator reads passes through `redact`: no credential reaches a terminal or log."""
+"""The one error root. What an operator reads passes through `redact`: no credential in a terminal or log."""
 
 import base64
 import functools
@@ -81,7 +81,7 @@ def tracebacks_wanted() -> bool:
 
 
 def clean_errors(call: Callable[P, R]) -> Callable[P, R]:
-    """Let only clean errors out of a provider's method: the engine prints a text and its causes as they are."""
+    """Let only clean errors out of a provider's method: the engine prints text and causes as they are."""
 
     @functools.wraps(call)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -343,7 +343,7 @@ class ManagedProvider(ResourceProvider, ABC):
 
 
 class ObjectProvider(ManagedProvider):
-    """One object: its attributes lie flat among the inputs, its natural key is the input that `key_field` names."""
+    """One object: its attributes lie flat among the inputs; `key_field` names the input that is its key."""
 
     key_field: ClassVar[str] = "name"
     settings: ClassVar[frozenset[str]] = frozenset()  # inputs that are not attributes of the object

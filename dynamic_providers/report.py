@@ -1,5 +1,6 @@
 """Lines for the operator from inside a provider's process. The engine shows them under «Diagnostics»."""
 
+import functools
 import sys
 import threading
 
@@ -10,7 +11,6 @@ from dynamic_providers import engine
 from dynamic_providers.errors import printable, redact
 
 _lock = threading.Lock()
-_stub: engine_pb2_grpc.EngineStub | None = None
 
 
 def info(text: str) -> None:
@@ -23,20 +23,21 @@ def warning(text: str) -> None:
     _say(engine_pb2.WARNING, text)
 
 
-def _say(severity: int, text: str) -> None:
+def _say(severity: "engine_pb2.LogSeverity.ValueType", text: str) -> None:
     line = redact(printable(text))
     address = engine.address()
     if address is None:
         print(line, file=sys.stderr)
         return
-    global _stub
     with _lock:
-        if _stub is None:
-            _stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
-        stub = _stub
+        stub = _stub(address)
     try:
         stub.Log(engine_pb2.LogRequest(severity=severity, message=line), timeout=10)
     except grpc.RpcError:
-        print(
-            line, file=sys.stderr
-        )  # the engine is going away: its watcher ends this process; the line is not lost till then
+        # The engine is going away: its watcher ends this process; the line is not lost till then.
+        print(line, file=sys.stderr)
+
+
+@functools.cache
+def _stub(address: str) -> engine_pb2_grpc.EngineStub:
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))

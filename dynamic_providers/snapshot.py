@@ -1,4 +1,4 @@
-"""What was there before us: recorded once, by a read-only resource that comes first, so that no crash can lose it."""
+"""What was there before us: recorded once, by a read-only resource that comes first: no crash can lose it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,10 @@ class SnapshotResource(Resource):
         )
 
     def before(self, kind: str) -> pulumi.Output[Entries]:
-        """What was there before us, of one kind, by natural key. Others' rules and filters hold their secrets: a secret."""
+        """What was there before us, of one kind, by natural key.
+
+        A secret, since others' rules and filters hold their secrets.
+        """
 
         def pick(record: Record) -> Entries:
             return record.get(kind, {})

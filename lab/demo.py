@@ -1,17 +1,17 @@
 """The main job, narrated: one line a step, on an emulated gateway and tenant, with the real engine.
 
-preview → up → up again → someone changes things by hand → preview --refresh shows exactly that → up repairs → destroy → as before.
+preview → up → up again → someone changes things by hand → preview --refresh shows exactly that → up repairs →
+destroy → as before.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,103 +48,132 @@ class Demo:
     def first_preview(self) -> None:
         with step("preview") as say:
             run = self.project.preview()
-            say(f"{counted(run, 'to create')} to create, nothing touched")
-            self.expect(self.estate.dump() == self.before, "the preview changed something")
+            expect("the preview changed something", holds=self.estate.dump() == self.before)
+            say(f"{counted(run, 'to create')} resources to create, nothing touched")
 
     def first_up(self) -> None:
         mark = self.estate.journal.mark()
         with step("up") as say:
             self.project.up()
             commits = self.estate.journal.count(channel="gateway", kind="commit", since=mark)
-            say(f"both sides as the guide wants them, {commits} commits")
+            say(f"both sides as the guide wants them, in {commits} commits:")
         self.after_up = self.estate.dump()
-        self.show_changes(self.before, self.after_up)
+        tell(told_changes(self.before, self.after_up), "green")
 
     def second_up(self) -> None:
         mark = self.estate.journal.mark()
         with step("up again") as say:
             self.project.up("--expect-no-changes")
-            touched = self.estate.journal.count(kind="commit", since=mark) + self.estate.journal.count(
-                kind="effect", since=mark
-            )
-            self.expect(touched == 0, "a second up wrote something")
+            written = sum(self.estate.journal.count(kind=kind, since=mark) for kind in ("commit", "effect"))
+            expect("a second up wrote something", holds=written == 0)
             say("nothing to do")
 
     def changes_by_hand(self) -> None:
         with step("someone changes things by hand") as say:
-            done = list(by_hand(self.estate))
-            say(", ".join(done))
+            say(f"{', '.join(by_hand(self.estate))}")
 
     def shown_as_drift(self) -> None:
         with step("preview --refresh") as say:
-            run = self.project.preview("--refresh")
-            say(f"{counted(run, 'to update')} to update:")
-        for line in drift_lines(run.output):
-            console.print(f"       {line}", style="yellow", markup=False)
+            output = self.project.preview("--refresh").output
+            drift = shown_drift(output)
+            expect(f"not exactly that is shown, but {sorted(drift)}", holds=set(drift) == TOUCHED)
+            say("shows exactly that:")
+        tell([f"~ {name}: {what}" for name, changes in drift.items() for what in changes], "yellow")
+        tell([f"~ {line}" for line in told(output)], "yellow")
 
     def repaired(self) -> None:
-        with step("up repairs") as say:
+        with step("up --refresh") as say:
             self.project.up("--refresh")
-            self.expect(self.estate.dump() == self.after_up, "not everything was repaired")
-            say("as after the first up")
+            expect("not everything was repaired", holds=self.estate.dump() == self.after_up)
+            say("repaired: as after the first up")
 
     def destroyed(self) -> None:
         with step("destroy") as say:
             self.project.destroy()
-            left = "\n".join(changed_lines(self.before, self.estate.dump()))
-            self.expect(not left, f"not as before:\n{left}")
+            left = told_changes(self.before, self.estate.dump())
+            expect(f"not as before: {left}", holds=self.estate.dump() == self.before)
             say("both sides as before")
 
-    def show_changes(self, before: str, after: str) -> None:
-        for line in changed_lines(before, after):
-            console.print(f"       {line}", style="green" if line.startswith("+") else "red", markup=False)
 
-    def expect(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            raise DemoFailed(otherwise)
+TOUCHED = {"inbound-connector", "outbound-rule", "smtp-routes", "outbound-filter"}
 
 
 def by_hand(estate: Estate) -> Iterator[str]:
-    """What another administrator does behind our back: one thing of each kind."""
+    """What another administrator does behind our back: one thing of each kind, TOUCHED."""
     estate.tenant.invoke_by_hand("Set-InboundConnector", Identity="Inbound from Cisco CES", RequireTls=False)
-    yield "connector no longer demands TLS"
-    estate.tenant.invoke_by_hand(
-        "Set-TransportRule", Identity="Outbound to Cisco CES", ExceptIfSentTo=["boss@bce-demo.com"]
-    )
-    yield "rule gets an exception"
+    yield "a connector"
+    exception = {"ExceptIfSentTo": ["boss@bce-demo.com"]}
+    estate.tenant.invoke_by_hand("Set-TransportRule", Identity="Outbound to Cisco CES", **exception)
+    yield "a rule"
     route = ["smtproutes", "edit", "bce-demo.com", "mx.elsewhere.example", ""]
     weaker = ['office365_outbound: if sendergroup == "RELAYLIST" {', "  drop();", "}", "."]
-    commit = ["commit", "quick fix", "Y"]
-    estate.gateway.type_by_hand(
-        [*route, "filters", "delete", "office365_outbound", "new", *weaker, "", *commit]
+    filters = ["filters", "delete", "office365_outbound", "new", *weaker, ""]
+    estate.gateway.type_by_hand([*route, *filters, "commit", "quick fix", "Y"])
+    yield "a route"
+    yield "the filter"
+
+
+def shown_drift(output: str) -> dict[str, list[str]]:
+    """What a preview would update: logical name → the lines that it shows as changed."""
+    drift: dict[str, list[str]] = {}
+    name = ""
+    for line in (one.strip() for one in output.splitlines()):
+        if found := re.match(r"~ \S+: \((\w+)\)", line):
+            name = "?" if found.group(1) == "update" else ""  # a refresh shows the same, the other way round
+        elif name == "?" and (found := re.match(r"\[urn=.*::(\S+)\]", line)):
+            name = found.group(1)
+            drift[name] = []
+        elif name and " => " in line:
+            drift[name].append(re.sub(r"\s*: ", ": ", line.lstrip("~ "), count=1))
+    return drift
+
+
+def told(output: str) -> list[str]:
+    """The lines by which a preview names what differs inside a secret."""
+    lines = (line.strip() for line in output.splitlines())
+    return list(
+        dict.fromkeys(line for line in lines if line.endswith((": differs", ": not ours", ": is gone")))
     )
-    yield "route and filter changed on the gateway"
 
 
-def drift_lines(output: str) -> list[str]:
-    """The lines of a preview that say what differs, without the frame around them."""
-    told = [
-        line.strip()
-        for line in output.splitlines()
-        if re.search(r"(: differs|: not ours|is gone|missing)$", line.strip())
-    ]
-    marked = [
-        line.strip()
-        for line in output.splitlines()
-        if re.match(r"\s+[~+-] (?!pulumi)\S+\s*:? ", line) or "=>" in line
-    ]
-    return list(dict.fromkeys([*told, *marked]))
+def told_changes(before: str, after: str) -> list[str]:
+    """What differs between two dumps: objects made or gone, and attributes changed, order left out."""
+    then, now = sections(before), sections(after)
+    lines = [f"+ {heading}" for heading in now if heading not in then]
+    lines += [f"- {heading}" for heading in then if heading not in now]
+    for heading in (one for one in now if one in then):
+        changed = [line for line in now[heading] if line not in then[heading]]
+        lines += [f"~ {heading}: {line}" for line in changed if not line.startswith(("order", "Priority"))]
+    return lines
 
 
-def changed_lines(before: str, after: str) -> list[str]:
-    """What differs between two dumps, a line each, with the heading that it stands under."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-    return [
-        line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---") and line[1:].strip()
-    ]
+def sections(dump: str) -> dict[str, list[str]]:
+    """A dump, taken apart: heading → the lines under it."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in dump.splitlines():
+        if line.startswith("  "):
+            found[heading].append(line.strip())
+        elif line:
+            heading = line
+            found[heading] = []
+    return found
+
+
+def expect(otherwise: str, *, holds: bool) -> None:
+    """Stop the demo when something is not as it should be."""
+    if not holds:
+        raise DemoFailed(otherwise)
+
+
+def tell(lines: list[str], style: str) -> None:
+    """Details under a step."""
+    for line in lines:
+        console.print(f"      {line}", style=style, markup=False)
 
 
 def counted(run: Run, what: str) -> str:
+    """The number before `what` in what a command said; 0 if it is not there."""
     found = re.search(rf"(\d+) {what}", run.output)
     return found.group(1) if found else "0"
 
@@ -153,13 +182,14 @@ _number = iter(range(1, 100))
 
 
 @contextmanager
-def step(title: str) -> Iterator[object]:
+def step(title: str) -> Iterator[Callable[[str], None]]:
     """One line: its number and title at once, what came of it and the seconds when it is done."""
-    number, started, said = next(_number), time.monotonic(), []
+    number, started = next(_number), time.monotonic()
+    said: list[str] = []
     console.print(f"[bold]{number:>2}  {title:<32}[/bold]", end="")
     console.file.flush()
     yield said.append
-    console.print(f"{' '.join(str(one) for one in said)}  [dim]{time.monotonic() - started:.1f} s[/dim]")
+    console.print(f"{' '.join(said)}  [dim]{time.monotonic() - started:.1f} s[/dim]")
 
 
 def totals(estate: Estate, seconds: float) -> str:
@@ -167,7 +197,8 @@ def totals(estate: Estate, seconds: float) -> str:
     journal = estate.journal
     return (
         f"{seconds:.0f} seconds, {journal.count(channel='gateway', kind='connect')} SSH connections, "
-        f"{journal.count(channel='gateway', kind='commit')} commits, {journal.count(channel='tenant', kind='token')} tokens, "
+        f"{journal.count(channel='gateway', kind='commit')} commits, "
+        f"{journal.count(channel='tenant', kind='token')} tokens, "
         f"{journal.count(channel='tenant', kind='call')} API calls"
     )
 
@@ -177,14 +208,14 @@ def main() -> int:
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="m365se-demo-"))
     try:
+        estate = Estate(folder / ".lab")
         with step("start the lab") as say:
-            estate = Estate(folder / ".lab")
-            estate.__enter__()
-            say("one gateway, one tenant, on this machine only")
+            estate.start()
+            say("one gateway and one tenant, on this machine only")
         try:
             Demo(estate, Project(folder, STACK, estate.environment)).play()
         finally:
-            estate.__exit__(None, None, None)
+            estate.stop()
     except (DemoFailed, Failed) as error:
         console.print(
             f"\n[bold red]The demo failed:[/bold red] {error}\nIts folder is kept: {folder}", markup=True

@@ -1,6 +1,7 @@
 """A small engine: runs the real program under Pulumi's mocks and drives real plugin processes by gRPC.
 
-The ring below the real engine: same host process, threads, pickling and error path, no command line, a tenth of the time.
+The ring below the real engine: same host process, threads, pickling and error path, no command line, a tenth
+of the time.
 It keeps the state as the engine does: a resource is in it when its create has answered.
 """
 
@@ -15,13 +16,13 @@ from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.stack import run_pulumi_func
 
 PROJECT = "m365-secure-email"
@@ -51,7 +52,7 @@ class EngineService(engine_pb2_grpc.EngineServicer):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def Log(self, request: Any, context: Any) -> Any:
+    def Log(self, request: engine_pb2.LogRequest, context: object) -> empty_pb2.Empty:  # noqa: N802 - gRPC's name
         self.lines.append(request.message)
         return empty_pb2.Empty()
 
@@ -111,7 +112,7 @@ class MiniEngine(mocks.Mocks):
         self._seen: list[str] = []
         self._run = Run()
 
-    # --- verbs -----------------------------------------------------------------------------------------------------
+    # --- verbs ----------------------------------------------------------------------------------------------
 
     def preview(self) -> Run:
         """What an `up` would do, without doing it."""
@@ -155,9 +156,9 @@ class MiniEngine(mocks.Mocks):
                 self._delete(self.state[name])
         return run
 
-    # --- what the program registers ----------------------------------------------------------------------------------
+    # --- what the program registers -------------------------------------------------------------------------
 
-    def call(self, args: mocks.MockCallArgs) -> Props:
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise Refused(f"the program called {args.token}")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, Props]:
@@ -218,7 +219,7 @@ class MiniEngine(mocks.Mocks):
     def _orphans(self) -> list[str]:
         return [name for name in reversed(list(self.state)) if name not in self._seen]
 
-    # --- one run -----------------------------------------------------------------------------------------------------
+    # --- one run --------------------------------------------------------------------------------------------
 
     @contextmanager
     def _session(self) -> Iterator[Run]:
@@ -264,7 +265,7 @@ def plain(message: struct_pb2.Struct) -> Props:
 
 
 def json_ready(value: Any) -> Any:
-    """What a mock is given, as plain data: wrapped secrets are unwrapped, unknowns as the wire has them, None is gone."""
+    """What a mock is given, as plain data: secrets unwrapped, unknowns as the wire has them, None gone."""
     if isinstance(value, Mapping):
         if rpc._special_sig_key in value:
             return json_ready(value["value"])

@@ -1,4 +1,4 @@
-"""One stack in a sandbox of its own, driven through the real `pulumi` command: what the demo and the engine tests run."""
+"""One stack in a sandbox of its own, driven by the real `pulumi` command, for the demo and engine tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from tools.engine import ROOT, engine_environment
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "components", "dynamic_providers")
-PASSPHRASE = "practice-passphrase"  # of a sandbox's state, which goes with the sandbox
+PASSPHRASE = "practice-passphrase"  # noqa: S105 - of a sandbox's state, which goes with the sandbox
 _MINUTES = 60.0
 
 

@@ -8,6 +8,7 @@ from components.model_walk import key_of
 from components.settings import FROM_ENVIRONMENT, STAND_INS
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
+from tools.resources_page import resources_page
 from tools.settings_schema import description, sections
 
 TARGET = Path("docs/reference")
@@ -108,7 +109,7 @@ def _plain_value(schema: Mapping[str, Any]) -> str:
     return "day" if schema.get("format") == "date" else "text"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page}
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "resources.md": resources_page}
 """File under docs/reference → what makes it."""
 
 

@@ -82,7 +82,7 @@ class ExchangeObjectProvider(ObjectProvider):
 
     # --- reading --------------------------------------------------------------------------------------------
 
-    def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:  # noqa: ARG002 — a rule's place counts
+    def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:
         normal = {one.name: one.form(row.get(one.parameter)) for one in self.attributes}
         return {**{k: v for k, v in normal.items() if v is not None}, "other": self._other(row)}
 
@@ -92,7 +92,7 @@ class ExchangeObjectProvider(ObjectProvider):
         values = {name: self._form(name, row.get(name)) for name in self._compared - ours}
         return {name: json.dumps(value) for name, value in sorted(values.items()) if value is not None}
 
-    def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:  # noqa: ARG002 — a rule's place counts
+    def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
         """Every writable parameter that is set, ready to be written again."""
         ours = {one.parameter for one in self.attributes}
         values = {name: self._form(name, row.get(name)) for name in self._compared}
@@ -126,7 +126,7 @@ class ExchangeObjectProvider(ObjectProvider):
         row = named(rows, key)
         return row is None or self._restored(row, rows, raw)
 
-    def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:  # noqa: ARG002 — as above
+    def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:
         comment = str(row.get(self.comment) or "")
         as_it_was = comment == raw["comment"] or not comment.startswith(OURS)
         return as_it_was and not self._changed(row, raw["parameters"])

@@ -25,7 +25,7 @@ class ExchangeSnapshotProvider(SnapshotProvider):
 
     identity: ClassVar[tuple[str, ...]] = ("tenant",)
 
-    def record(self, place: Place, keys: Keys) -> Record:  # noqa: ARG002 — one tenant a process
+    def record(self, place: Place, keys: Keys) -> Record:
         client = connections.exchange()
         kinds = {
             INBOUND_CONNECTOR: InboundConnectorProvider(),

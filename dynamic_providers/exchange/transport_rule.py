@@ -16,6 +16,16 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import Rows, Step, named
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider, Wanted
+from dynamic_providers.exchange.rule_order import (
+    RIGHT,
+    Placement,
+    in_order,
+    old_priority,
+    position,
+    priority_of,
+    right_priority,
+    state_of,
+)
 from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
 from dynamic_providers.field_types import (
     ExchangeName,
@@ -28,21 +38,8 @@ from dynamic_providers.field_types import (
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
 
-RIGHT: Final = "right"
 _SCOPES: Final = ("InOrganization", "NotInOrganization")
 Scope = Literal["InOrganization", "NotInOrganization"]
-
-
-class Placement(Model):
-    """Where a rule must stand.
-
-    `top`: first when it is made; later wrong only while an enabled rule, not of `besides`, stands above it.
-    `below`: anywhere below the rule of that name, if there is one.
-    """
-
-    top: Flag = False
-    besides: tuple[ExchangeName, ...] = ()
-    below: ExchangeName | None = None
 
 
 class TransportRuleModel(Model):
@@ -121,9 +118,9 @@ class TransportRuleProvider(ExchangeObjectProvider):
         return {**super()._place(props), "placement": props.get("placement", {})}
 
     def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:
-        entry = {**super()._entry(row, rows, place), "state": _state(row)}
+        entry = {**super()._entry(row, rows, place), "state": state_of(row)}
         return (
-            {**entry, "position": _position(row, rows, place["placement"])} if "placement" in place else entry
+            {**entry, "position": position(row, rows, place["placement"])} if "placement" in place else entry
         )
 
     def _other(self, row: Row) -> dict[str, str]:
@@ -132,18 +129,18 @@ class TransportRuleProvider(ExchangeObjectProvider):
         return {**super()._other(row), **{name: text for name, text in unknown.items() if text}}
 
     def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
-        order, own = [str(one["Name"]) for one in _in_order(rows)], str(row["Name"])
+        order, own = [str(one["Name"]) for one in in_order(rows)], str(row["Name"])
         at = order.index(own)
         return {
             **super()._raw(row, rows),
-            "state": _state(row),
+            "state": state_of(row),
             "above": order[:at],
             "below": order[at + 1 :],
         }
 
     def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:
-        in_place = _old_priority(row, rows, raw) == _priority(row)
-        return super()._restored(row, rows, raw) and _state(row) == raw["state"] and in_place
+        in_place = old_priority(row, rows, raw) == priority_of(row)
+        return super()._restored(row, rows, raw) and state_of(row) == raw["state"] and in_place
 
     # --- writing --------------------------------------------------------------------------------------------
 
@@ -151,7 +148,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
         [step] = super()._new_steps(wanted, rows)
         priority = {}
         if wanted.raw is not None:
-            priority = {"Priority": _old_priority(None, rows, wanted.raw)}
+            priority = {"Priority": old_priority(None, rows, wanted.raw)}
         elif wanted.place["placement"].get("top"):
             priority = {"Priority": 0}
         enabled = _wanted_state(wanted) == "Enabled"
@@ -161,11 +158,11 @@ class TransportRuleProvider(ExchangeObjectProvider):
         steps = super()._set_steps(wanted, row, rows)
         identity = {"Identity": row["Identity"]}
         priority = _wanted_priority(wanted, row, rows)
-        if priority != _priority(row):
+        if priority != priority_of(row):
             given = steps.pop().parameters if steps else {**identity, **self._comment(wanted, row)}
             steps.append(Step("Set", {**given, "Priority": priority}))
         state = _wanted_state(wanted)
-        if state == _state(row):
+        if state == state_of(row):
             return steps
         # What is to do nothing is switched off before it is changed, and on after.
         return (
@@ -177,8 +174,8 @@ class TransportRuleProvider(ExchangeObjectProvider):
         row = named(rows, wanted.key)
         if row is None:
             return missing
-        state = "" if _state(row) == _wanted_state(wanted) else "State"
-        place = "" if _wanted_priority(wanted, row, rows) == _priority(row) else "Priority"
+        state = "" if state_of(row) == _wanted_state(wanted) else "State"
+        place = "" if _wanted_priority(wanted, row, rows) == priority_of(row) else "Priority"
         return ", ".join(part for part in (missing, state, place) if part)
 
 
@@ -225,72 +222,14 @@ class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
         super().__init__(TransportRuleProvider(), resource_name, props, opts)
 
 
-def _priority(row: Row) -> int:
-    return int(row["Priority"])
-
-
-def _in_order(rows: Rows) -> list[Row]:
-    return sorted(rows, key=_priority)
-
-
-def _state(row: Row) -> str:
-    return "Enabled" if str(row.get("State", "")).casefold() == "enabled" else "Disabled"
-
-
 def _wanted_state(wanted: Wanted) -> str:
     return str((wanted.raw or wanted.entry)["state"])
 
 
 def _wanted_priority(wanted: Wanted, row: Row, rows: Rows) -> int:
     if wanted.raw is not None:
-        return _old_priority(row, rows, wanted.raw)
-    return _right_priority(row, rows, wanted.place["placement"])
-
-
-def _position(row: Row, rows: Rows, placement: Mapping[str, Any]) -> str:
-    """«right», or what is wrong with where it stands, in words."""
-    above = _wrongly_above(row, rows, placement)
-    if above is not None:
-        return f"below the enabled rule «{above['Name']}»"
-    top = _must_be_below(row, rows, placement)
-    return f"above the rule «{top['Name']}»" if top is not None else RIGHT
-
-
-def _wrongly_above(row: Row, rows: Rows, placement: Mapping[str, Any]) -> Row | None:
-    if not placement.get("top"):
-        return None
-    besides = {name.casefold() for name in placement.get("besides", [])}
-    above = (one for one in _in_order(rows) if _priority(one) < _priority(row) and _state(one) == "Enabled")
-    return next((one for one in above if str(one["Name"]).casefold() not in besides), None)
-
-
-def _must_be_below(row: Row, rows: Rows, placement: Mapping[str, Any]) -> Row | None:
-    """The rule that must stand above, and does not."""
-    top = named(rows, placement["below"]) if placement.get("below") else None
-    return top if top is not None and _priority(row) < _priority(top) else None
-
-
-def _right_priority(row: Row, rows: Rows, placement: Mapping[str, Any]) -> int:
-    """The number to give it: its own where it stands right. Taking a used number shifts the rest."""
-    found = _wrongly_above(row, rows, placement) or _must_be_below(row, rows, placement)
-    return _priority(row if found is None else found)
-
-
-def _old_priority(row: Row | None, rows: Rows, raw: Mapping[str, Any]) -> int:
-    """The number that puts a rule back among those of its old neighbours that are still there."""
-    others = [
-        str(one["Name"]).casefold() for one in _in_order(rows) if row is None or one["Name"] != row["Name"]
-    ]
-    above, below = ([name.casefold() for name in raw[side]] for side in ("above", "below"))
-    if row is not None:
-        at = sum(1 for one in rows if _priority(one) < _priority(row))
-        if not set(others[:at]) & set(below) and not set(others[at:]) & set(above):
-            return _priority(row)
-    nearest = next((name for name in reversed(above) if name in others), None)
-    if nearest is not None:
-        return others.index(nearest) + 1
-    following = next((name for name in below if name in others), None)
-    return others.index(following) if following is not None else 0
+        return old_priority(row, rows, wanted.raw)
+    return right_priority(row, rows, wanted.place["placement"])
 
 
 def _unknown(row: Row, listed: str, known: frozenset[str]) -> str:

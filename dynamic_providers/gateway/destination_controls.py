@@ -183,6 +183,7 @@ READ = Script(
     (Step(("DETAIL", "PRINT"), (Ask(r"\bview\b|\bdetails?\b|\ball\b", "ALL"),)),),
     what="reading the destination controls",
 )
+_WHICH = r"enter the domain|\bdomain\b.*\b(?:limit|configure|edit|modify|change|delete|remove|add)\b"
 _PAGE = "set it on the page Mail Policies > Destination Controls, then run this again"
 _MESSAGES = f"this release does not ask for the messages per connection: {_PAGE}"
 
@@ -192,7 +193,7 @@ def _asks(domain: str, entry: Entry) -> tuple[Ask, ...]:
     other = entry.get("other", {})
     limits = (entry.get("connections"), entry.get("messagesPerConnection"))
     return (
-        *_number(r"messages", limits[1], _MESSAGES),
+        *_number(r"messages.*\bconnection|\bconnection.*messages", limits[1], _MESSAGES),
         *_recipients(other.get("recipientLimit", "")),
         *_choice(r"\bDANE\b", other.get("dane")),
         *_choice(r"\bTLS\b.*(?:setting|support|use)|use TLS|TLS option", _tls_choice(entry.get("tls"))),
@@ -204,7 +205,7 @@ def _asks(domain: str, entry: Entry) -> tuple[Ask, ...]:
         *_number(
             r"concurren|\bconnections\b", limits[0], f"this release does not ask for the connections: {_PAGE}"
         ),
-        Ask(r"\bdomain\b|\bentry\b", domain, must=_PAGE),
+        Ask(_WHICH, domain, must=_PAGE),
     )
 
 
@@ -262,7 +263,7 @@ def _step(domain: str, entry: Entry | None, *, there: bool) -> Step:
     if entry is None:
         return Step(
             "DELETE",
-            (Ask(r"\bsure\b|confirm", Flag(wanted=True)), Ask(r"\bdomain\b|\bentry\b", domain, must=_PAGE)),
+            (Ask(r"\bsure\b|confirm", Flag(wanted=True)), Ask(_WHICH, domain, must=_PAGE)),
         )
     return Step("EDIT" if there else "NEW", _asks(domain, entry))
 

@@ -193,8 +193,8 @@ class Conversation:
     printed: list[str] = field(default_factory=list)  # by the command, then by each step; questions left out
     _current: Step | None = None
     _next: int = 0
-    _asked: set[int] = field(default_factory=set)
-    _last: tuple[str, str] | None = None
+    _asked: dict[int, str] = field(default_factory=dict)  # number of an answer → last line of its question
+    _noticed: bool = False
 
     def run(self) -> list[str]:
         """Go through with it, up to the main prompt. Gives what was printed: after the command, then after each step."""
@@ -231,8 +231,8 @@ class Conversation:
             return self.shell.answer("")
         self._current = step
         self._next = self._index(step) + 1
-        self._asked = set()
-        self._last = None
+        self._asked = {}
+        self._noticed = False
         self.printed.extend([""] * (self._next + 1 - len(self.printed)))
         return self.shell.answer(verb)
 
@@ -274,20 +274,21 @@ class Conversation:
     # --- questions -------------------------------------------------------------------------------------------------
 
     def _answer(self, question: Question) -> Screen:
-        same = (question.text, question.default)
         asks = (*(self._current.asks if self._current else ()), *self.script.asks)
         for number, ask in enumerate(asks):
             if not ask.fits(question):
                 continue
+            last_line = question.text.strip().rsplit("\n", maxsplit=1)[-1]
             if number in self._asked and not ask.again:
+                if self._asked[number] != last_line:
+                    continue  # it only looks like the question that was answered
                 raise AnswerRefusedError(
                     f"{self._what()}: it does not take {_shown_reply(ask.reply)}: «{quote(question.printed) or 'no reason given'}», "
                     f"and asks again «{quote(question.text)}»",
                     where=self.shell.name,
                     fix="correct the value",
                 )
-            self._asked.add(number)
-            self._last = same
+            self._asked[number] = last_line
             self._note(question.printed)
             return self.shell.answer(self._typed(ask.reply, question))
         raise UnknownQuestionError(
@@ -323,13 +324,13 @@ class Conversation:
             for number, text in _choices(screen.text)
             if re.search(r"switch.*\bcluster\b", text, re.IGNORECASE)
         ]
-        if not to_cluster or self._last == ("notice", ""):
+        if not to_cluster or self._noticed:
             raise OverrideError(
                 f"{self._what()}: not set at the cluster's level: «{quote(screen.text)}»",
                 where=self.shell.name,
                 fix="move these settings to the cluster's level first (`clusterconfig`), or ask Cisco TAC",
             )
-        self._last = ("notice", "")
+        self._noticed = True
         if self._current is not None:
             self._next -= 1  # the verb has to be given again, should the menu come back
             self._current = None

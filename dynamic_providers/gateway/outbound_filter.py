@@ -270,7 +270,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         failures = [CheckFailure(one.property, redact(one.reason)) for one in result.failures]
         return CheckResult(result.inputs, failures)
 
-    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:  # noqa: ARG002 - the hook's shape
+    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
         """What changes inside the secret is named, not shown."""
         for attribute, what in ((MISSING, "missing"), ("there", "too many")):
             count = sum(one.attribute == attribute for one in found)

@@ -102,7 +102,7 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
         return {key: {"ciphers": self._gateway(place).read(TABLE, _read)} for key in keys}
 
-    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:  # noqa: ARG002 - the hook's shape
+    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         scripts = [write_script(str(entry["ciphers"])) for entry in changes.values() if entry]
 
         def stage(session: Session) -> None:
@@ -130,7 +130,7 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
                 )
         return result
 
-    def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:  # noqa: ARG002 - the hook's shape
+    def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:
         return []  # there always are some, and mode `set` is the word to replace them
 
 

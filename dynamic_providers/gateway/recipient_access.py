@@ -97,7 +97,7 @@ def _add(entry: Entry, extra: str) -> None:
 # --- dialogue ------------------------------------------------------------------------------------------------------
 
 _PAGE = "set the entry on the page Mail Policies > Recipient Access Table, and report the release (`version`)"
-_ADDRESS = r"\baddress\b|\brecipient\b|\bentry\b|\bdomain\b"
+_ADDRESS = r"enter the (?:recipient |domain )?address|\b(?:address|recipient)\b.*\b(?:entry|edit|modify|change|delete|remove|add)\b"
 
 
 def read_script(listener: str) -> Script:

@@ -131,7 +131,7 @@ def _new(name: str, entry: Entry) -> Step:
             Ask("", Pick(r"(?:new )?sender group\b.*")),
             *_comments(entry),
             Ask(r"behaviou?r|access rule|policy", _behaviour(entry), must=_PAGE),
-            Ask(r"\bname\b", name, must=_PAGE),
+            Ask(r"\bname\b.*\bgroup\b|\bgroup\b.*\bname\b", name, must=_PAGE),
             Ask(r"\bchange\b|\bmodify\b|\bedit\b|\bconfigure\b", Flag(wanted=False)),
             Ask(
                 r"SBRS|reputation|threat feed|DNS list|DNS verification|geolocation|countr",
@@ -153,17 +153,20 @@ def _delete(name: str) -> Step:
         (
             Ask(r"\bsure\b|confirm", Flag(wanted=True)),
             Ask("", Pick(r"(?:delete )?sender group\b.*")),
-            Ask(r"\bgroup\b|\bname\b|\bnumber\b", name, must=_PAGE),
+            Ask(_WHICH_GROUP, name, must=_PAGE),
         ),
         menu=listeners.HAT_MENU,
     )
 
 
-def _move(name: str, order: int) -> Step:
+def _move(name: str, order: int, now: int | None) -> Step:
+    """Move the group. Some releases ask for the new position, others for the group that it is to stand before."""
+    before = order + 1 if now is not None and now < order else order
     return Step(
         "MOVE",
         (
-            Ask(r"\bposition\b|\bbefore\b|\btarget\b|\bwhere\b|\border\b", str(order), must=_PAGE),
+            Ask(r"\bbefore\b", str(before)),
+            Ask(r"\bposition\b|\btarget\b|\bwhere\b|\border\b", str(order)),
             Ask(r"\bmove\b", name, must=_PAGE),
         ),
         menu=listeners.HAT_MENU,
@@ -179,7 +182,8 @@ def write_script(listener: str, name: str, entry: Entry | None, there: Entry | N
     if entry is not None and not only_moved:
         steps.append(_new(name, entry))
     if entry is not None:
-        steps.append(_move(name, int(entry["order"])))
+        now = int(there["order"]) if only_moved and there else None  # a new group comes last, before ALL
+        steps.append(_move(name, int(entry["order"]), now))
     return listeners.script(listener, "HOSTACCESS", tuple(steps), f"writing the sender group {name}")
 
 

@@ -136,7 +136,7 @@ def _hosts(entry: Entry) -> str:
 
 
 def _step(domain: str, entry: Entry | None, *, there: bool) -> Step:
-    which = Ask(r"\bdomain\b|\broute\b|\bmapping\b", domain, must=_MUST)
+    which = Ask(r"enter the domain|\b(?:domain|route|mapping)\b.*\b(?:edit|modify|change|delete|remove)\b", domain, must=_MUST)
     if entry is None:
         return Step("DELETE", (Ask(r"\bsure\b|confirm", Flag(wanted=True)), which))
     return Step(
@@ -144,7 +144,7 @@ def _step(domain: str, entry: Entry | None, *, there: bool) -> Step:
         (
             Ask(r"authentication|\bprofile\b", Flag(wanted=False)),
             Ask(r"authentication|\bprofile\b", Pick(r"no(?:ne)?\b.*", keep=True)),
-            Ask(r"\bhosts\b", _hosts(entry), must=_MUST),
+            Ask(r"\bhosts\b.*(?:mail|deliver|route|separated)", _hosts(entry), must=_MUST),
             which,
         ),
     )

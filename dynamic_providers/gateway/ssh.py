@@ -73,17 +73,17 @@ class Line:
 
 
 def open_line(connection: GatewayConnection, member: Member) -> Line:
-    """Connect to a member, check every host key before any credential is sent, log in, and ask for a terminal."""
-    transports: list[paramiko.Transport] = []
+    """Connect to a member, check every host key before any credential is sent, log in, ask for a terminal."""
+    jump = connection.jump_host
+    where = _name(member.host, member.port)
+    transports = [_open_jump_host(jump)] if jump else []
+
+    def reach() -> paramiko.Transport:
+        wire = _forward(transports[0], jump, member) if jump else _tcp(member.host, member.port)
+        return _handshake(wire, where, member.host_key, "hostKey of the gateway's member")
+
     try:
-        if connection.jump_host:
-            transports.append(_open_jump_host(connection.jump_host))
-            wire: socket.socket | paramiko.Channel = _forward(transports[0], connection.jump_host, member)
-        else:
-            wire = _tcp(member.host, member.port)
-        where = _name(member.host, member.port)
-        transports.append(_handshake(wire, where, member.host_key, "hostKey of the gateway's member"))
-        _log_in_to_gateway(transports[-1], member.user, where, direct=connection.jump_host is None)
+        transports.append(_log_in_to_gateway(reach, member.user, where, direct=jump is None))
         return Line(_terminal(transports[-1], where), transports)
     except BaseException:
         for transport in reversed(transports):
@@ -161,8 +161,7 @@ def _handshake(
     wire: socket.socket | paramiko.Channel, where: str, pinned: str, setting: str
 ) -> paramiko.Transport:
     """The key exchange, and the host key compared; a transport to log in on comes back."""
-    # The plain Transport asks for the login service anew at each attempt, at which strict servers hang up.
-    transport = paramiko.ServiceRequestingTransport(wire)
+    transport = paramiko.Transport(wire)
     transport.banner_timeout = _SSH_SECONDS
     transport.auth_timeout = _LOGIN_SECONDS
     try:
@@ -207,49 +206,67 @@ def _check_host_key(key: paramiko.PKey, where: str, pinned: str, setting: str) -
         )
 
 
-def _log_in_to_gateway(transport: paramiko.Transport, user: str, where: str, *, direct: bool) -> None:
-    """Password where there is one; a key where there is none, or before it when the key can only be the gateway's."""
+_LogIn = Callable[[paramiko.Transport], list[str]]
+
+
+def _log_in_to_gateway(
+    reach: Callable[[], paramiko.Transport], user: str, where: str, *, direct: bool
+) -> paramiko.Transport:
+    """A transport that is logged in.
+
+    By password where there is one; by a key where there is none, or before it where the key can only be the
+    gateway's. Each means has a connection of its own: strict servers hang up when paramiko tries a second one.
+    """
+    means = _means(user, where, direct=direct)
+    tried: list[str] = []
+    while means:
+        name, log_in = means.pop(0)
+        tried.append(name)
+        transport = reach()
+        try:
+            if log_in(transport):  # that was right, and it wants more
+                for _, also in means:
+                    also(transport)
+        except paramiko.BadAuthenticationType as error:
+            if name == "password" and "keyboard-interactive" in error.allowed_types:
+                means.insert(0, ("password at a prompt", _at_prompt(user)))
+        except paramiko.AuthenticationException:
+            pass  # refused: by the next means, if there is one
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            transport.close()
+            raise UnreachableError(
+                f"the connection broke while logging in: {_reason(error)}", where=where, fix="try again"
+            ) from None
+        if transport.is_authenticated():
+            return transport
+        transport.close()
+    raise LoginRefusedError(
+        f"user «{user}» is refused (tried: {', '.join(tried)})",
+        where=where,
+        fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may also be locked",
+    )
+
+
+def _means(user: str, where: str, *, direct: bool) -> list[tuple[str, _LogIn]]:
     password = connections.credential("GATEWAY_PASSWORD")
     key = _key(where) if direct or not password else None
     if not password and key is None:
         raise NoCredentialError(
             "there is nothing to log in with", where=where, fix="set GATEWAY_PASSWORD or GATEWAY_KEY_FILE"
         )
-    tried: list[str] = []
-    try:
-        if key is not None:
-            tried.append("key")
-            _attempt(lambda: transport.auth_publickey(user, key))
-        if password and not transport.is_authenticated():
-            tried.append("password")
-            _attempt(lambda: _with_password(transport, user, password))
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        raise UnreachableError(
-            f"the connection broke while logging in: {_reason(error)}", where=where, fix="try again"
-        ) from None
-    if not transport.is_authenticated():
-        raise LoginRefusedError(
-            f"user «{user}» is refused (tried: {', '.join(tried)})",
-            where=where,
-            fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may also be locked",
-        )
+    means: list[tuple[str, _LogIn]] = []
+    if key is not None:
+        means.append(("key", lambda transport: transport.auth_publickey(user, key)))
+    if password:
+        means.append(("password", lambda transport: transport.auth_password(user, password, fallback=False)))
+    return means
 
 
-def _with_password(transport: paramiko.Transport, user: str, password: str) -> None:
-    """By password, or where it is only taken in answer to a prompt, so."""
-    try:
-        transport.auth_password(user, password, fallback=False)
-    except paramiko.BadAuthenticationType as error:
-        if "keyboard-interactive" not in error.allowed_types:
-            raise
-        transport.auth_interactive(user, lambda _title, _instructions, prompts: [password] * len(prompts))
-
-
-def _attempt(log_in: Callable[[], object]) -> None:
-    try:
-        log_in()
-    except paramiko.AuthenticationException:
-        return  # the caller asks whether we are in, after the last means
+def _at_prompt(user: str) -> _LogIn:
+    password = connections.credential("GATEWAY_PASSWORD") or ""
+    return lambda transport: transport.auth_interactive(
+        user, lambda _title, _instructions, prompts: [password] * len(prompts)
+    )
 
 
 def _key(where: str) -> paramiko.PKey | None:

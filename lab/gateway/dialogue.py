@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lab.gateway.profile import Step
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Check = Callable[[str], str]
 """Takes an answer, gives its normal form, or raises `Disliked` with the reason."""
+
+After = Callable[[Mapping[str, str]], Awaitable[None]]
+"""What a question leads to before the next one is asked; it sees the answers so far."""
 
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 DOMAIN = re.compile(rf"\.?{LABEL}(\.{LABEL})*")
@@ -41,6 +44,7 @@ class Dialogue:
         checks: Mapping[str, Check] | None = None,
         facts: Mapping[str, bool] | None = None,
         given: Mapping[str, str] | None = None,
+        after: Mapping[str, After] | None = None,
     ) -> None:
         self._console = console
         self._name = name
@@ -50,6 +54,7 @@ class Dialogue:
         self._checks = dict(checks or {})
         self._facts = dict(facts or {})
         self.answers: dict[str, str] = dict(given or {})
+        self._after = dict(after or {})
         self._steps = console.profile.dialogue(name)
 
     async def run(self) -> dict[str, str]:
@@ -62,6 +67,8 @@ class Dialogue:
                 await self._strange()
             if self._applies(step):
                 self.answers[step.id] = await self._answer(step)
+                if step.id in self._after:
+                    await self._after[step.id](self.answers)
         if 0 < len(steps) <= strange:
             await self._strange()
         return self.answers

@@ -9,6 +9,7 @@ import pytest
 from dynamic_providers import connections, errors
 from lab.journal import Journal
 from lab.tenant.server import LabTenant
+from tests.protocol.exchange_life import Life
 from tests.protocol.exchange_practice import AZURE, Practice
 
 
@@ -40,3 +41,11 @@ def practice(
     one.close()
     lab.reset()
     lab.restore(before)
+
+
+@pytest.fixture
+def connector(practice: Practice) -> Practice:
+    """A tenant that has the outbound connector, which rule k names."""
+    Life(practice, "outbound").up()
+    practice.since = practice.lab.journal.mark()
+    return practice

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dynamic_providers import connections, managed_resource
-from dynamic_providers.entries import plain
 from dynamic_providers.connections import GatewayConnection, JumpHost, Member
+from dynamic_providers.entries import plain
+from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.outbound_filter import OutboundFilterProvider
 from dynamic_providers.gateway.snapshot import PROVIDERS, GatewaySnapshotProvider
 from dynamic_providers.gateway.tables import GatewayProvider
@@ -20,6 +21,7 @@ from dynamic_providers.gateway.transaction import Gateway
 from lab.estate import Estate
 
 Props = dict[str, Any]
+REAL_QUIET = transaction.QUIET_SECONDS
 NAME = "practice"
 SECRET = "mysecretkey"
 
@@ -67,8 +69,11 @@ def connection(estate: Estate) -> GatewayConnection:
 
 
 @contextmanager
-def plugin(estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None) -> Iterator[Gateway]:
-    """A fresh provider process, as far as this process can be one."""
+def plugin(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None, *, quiet: float = 0.05
+) -> Iterator[Gateway]:
+    """A fresh provider process, as far as this process can be one. `quiet`: how long it waits for more changes."""
+    monkeypatch.setattr(transaction, "QUIET_SECONDS", quiet)
     for name, value in estate.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(connections, "_arguments", {"stack": "bce-demo-lab"})
@@ -158,4 +163,4 @@ class Stack:
         self.state.clear()
 
 
-__all__ = ["NAME", "SECRET", "OutboundFilterProvider", "Stack", "connection", "plugin", "wanted"]
+__all__ = ["NAME", "REAL_QUIET", "SECRET", "OutboundFilterProvider", "Stack", "connection", "plugin", "wanted"]

@@ -1,93 +1,110 @@
-"""All four objects of the tenant in a real provider process, as the engine drives it: calls counted, order kept."""
+"""All four objects of the tenant in real provider processes, spoken to as the engine does: calls counted."""
 
 import json
 import os
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from typing import Any
 
-import pulumi
+import grpc
 import pytest
+from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime.proto import engine_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as wire
 
-from dynamic_providers.exchange import snapshot
-from dynamic_providers.exchange.inbound_connector import InboundConnector
-from dynamic_providers.exchange.outbound_connector import OutboundConnector
-from dynamic_providers.exchange.transport_rule import TransportRule
-from tests.mini_engine import PROJECT, MiniEngine, Refused
-from tests.protocol.exchange_life import BYPASS, INBOUND, OUTBOUND, TENANT
+from dynamic_providers.exchange.snapshot import ExchangeSnapshotProvider
+from tests.mini_engine import PROJECT, EngineService, Plugin, Props, Refused, plain, struct
+from tests.protocol.exchange_life import BYPASS, INBOUND, INPUTS, OUTBOUND, PROVIDERS, TENANT
 from tests.protocol.exchange_practice import AZURE, Practice
 
 pytest_plugins = ["tests.protocol.exchange_fixtures"]
 
-SECRET = "mysecretkey"
+ORDER = ("inbound", "bypass", "outbound", "rule")
+KEYS = {"inboundConnector": [INBOUND], "outboundConnector": [OUTBOUND], "transportRule": [BYPASS, OUTBOUND]}
+SECRET = str(INPUTS["rule"]["setHeaderValue"])
 
 
-def program(practice: Practice, *, take_over: bool = False) -> None:
-    """The tenant's side of the component."""
-    lab = practice.lab
-    tenant = {"id": lab.tenant_id, "initialDomain": lab.initial_domain, "clientId": lab.client_id}
-    arguments = {
-        f"{PROJECT}:tenant": json.dumps(tenant),
-        f"{PROJECT}:endpoints": json.dumps({"caBundle": str(lab.ca_file)}),
-        f"{PROJECT}:azureClientSecret": lab.client_secret,
-    }
-    provider = pulumi.ProviderResource("pulumi-python", "exchange", arguments)
-    first = snapshot.ExchangeSnapshot(
-        "before",
-        tenant=TENANT,
-        inbound_connectors=[INBOUND],
-        outbound_connectors=[OUTBOUND],
-        transport_rules=[BYPASS, OUTBOUND],
-        domains=["bce-demo.com", "elsewhere.example"],
-        opts=pulumi.ResourceOptions(provider=provider),
-    )
-    allowed = [BYPASS, INBOUND, OUTBOUND] if take_over else []
-    addresses = ["192.0.2.105", "198.51.100.186"]
-    InboundConnector(
-        "inbound",
-        tenant=TENANT,
-        name=INBOUND,
-        before=first.before(snapshot.INBOUND_CONNECTOR),
-        sender_ip_addresses=addresses,
-        take_over=allowed,
-        opts=pulumi.ResourceOptions(provider=provider),
-    )
-    TransportRule(
-        "bypass",
-        tenant=TENANT,
-        name=BYPASS,
-        before=first.before(snapshot.TRANSPORT_RULE),
-        placement={"below": OUTBOUND},
-        sender_ip_ranges=addresses,
-        set_scl=-1,
-        take_over=allowed,
-        opts=pulumi.ResourceOptions(provider=provider),
-    )
-    connector = OutboundConnector(
-        "outbound",
-        tenant=TENANT,
-        name=OUTBOUND,
-        before=first.before(snapshot.OUTBOUND_CONNECTOR),
-        smart_hosts=["198.51.100.186"],
-        take_over=allowed,
-        opts=pulumi.ResourceOptions(provider=provider),
-    )
-    TransportRule(
-        "rule",
-        tenant=TENANT,
-        name=OUTBOUND,
-        before=first.before(snapshot.TRANSPORT_RULE),
-        placement={"top": True, "besides": [BYPASS]},
-        from_scope="InOrganization",
-        sent_to_scope="NotInOrganization",
-        route_message_outbound_connector=OUTBOUND,
-        set_header_name="X-OUTBOUND-AUTH",
-        set_header_value=pulumi.Output.secret(SECRET),
-        take_over=allowed,
-        opts=pulumi.ResourceOptions(provider=provider, depends_on=[connector]),
-    )
+class Tenant:
+    """The state of a stack that has the four objects and the snapshot before them; one process a run."""
 
+    def __init__(self, practice: Practice, **inputs: Any) -> None:
+        self.practice, self.inputs = practice, inputs
+        self.state: dict[str, tuple[str, Props, Props]] = {}  # id, inputs, outputs
+        self.said: list[str] = []
 
-def engine(practice: Practice, *, take_over: bool = False) -> MiniEngine:
-    environment = {**dict.fromkeys(AZURE, ""), "M365SE_CONNECT": os.environ["M365SE_CONNECT"]}
-    return MiniEngine(lambda: program(practice, take_over=take_over), environment)
+    def up(self) -> list[str]:
+        """What was created or updated."""
+        done = []
+        with self._process() as plugin:
+            snapshot = {"tenant": TENANT, "keys": KEYS, "domains": ["bce-demo.com", "elsewhere.example"]}
+            done += self._one(plugin, "before", ExchangeSnapshotProvider(), snapshot)
+            record = self.state["before"][2]["record"]
+            for row in ORDER:
+                before = record[PROVIDERS[row].take_over_key]
+                done += self._one(
+                    plugin, row, PROVIDERS[row], {**INPUTS[row], "before": before, **self.inputs}
+                )
+        return done
+
+    def refresh(self) -> list[str]:
+        """What is not as the state has it."""
+        changed = []
+        with self._process() as plugin:
+            for name, (id_, inputs, outputs) in list(self.state.items()):
+                found = plugin.call(
+                    "Read", wire.ReadRequest(id=id_, properties=struct(outputs), inputs=struct(inputs))
+                )
+                self.state[name] = (found.id, plain(found.inputs), plain(found.properties))
+                changed += [name] if self.state[name][2] != outputs else []
+        return changed
+
+    def destroy(self) -> None:
+        with self._process() as plugin:
+            for name in reversed(list(self.state)):
+                id_, _, outputs = self.state.pop(name)
+                plugin.call("Delete", wire.DeleteRequest(id=id_, properties=struct(outputs)))
+
+    def _one(self, plugin: Plugin, name: str, provider: ResourceProvider, news: Props) -> list[str]:
+        id_, olds, outs = self.state.get(name, ("", {}, {}))
+        given = {**news, "__provider": serialize_provider(provider)}
+        checked = plugin.call("Check", wire.CheckRequest(olds=struct(olds), news=struct(given)))
+        if checked.failures:
+            raise Refused("; ".join(failure.reason for failure in checked.failures))
+        if not id_:
+            made = plugin.call("Create", wire.CreateRequest(properties=checked.inputs))
+            self.state[name] = (made.id, plain(checked.inputs), plain(made.properties))
+            return [name]
+        difference = plugin.call("Diff", wire.DiffRequest(id=id_, olds=struct(outs), news=checked.inputs))
+        if difference.changes == wire.DiffResponse.DIFF_SOME:
+            assert not difference.replaces
+            request = wire.UpdateRequest(id=id_, olds=struct(outs), news=checked.inputs)
+            outs = plain(plugin.call("Update", request).properties)
+        self.state[name] = (id_, plain(checked.inputs), outs)
+        return [name] if difference.changes == wire.DiffResponse.DIFF_SOME else []
+
+    @contextmanager
+    def _process(self) -> Iterator[Plugin]:
+        service, lab = EngineService(), self.practice.lab
+        server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
+        engine_pb2_grpc.add_EngineServicer_to_server(service, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        tenant = {"id": lab.tenant_id, "initialDomain": lab.initial_domain, "clientId": lab.client_id}
+        arguments = {
+            f"{PROJECT}:tenant": json.dumps(tenant),
+            f"{PROJECT}:endpoints": json.dumps({"caBundle": str(lab.ca_file)}),
+            f"{PROJECT}:azureClientSecret": lab.client_secret,
+        }
+        environment = {**dict.fromkeys(AZURE, ""), "M365SE_CONNECT": os.environ["M365SE_CONNECT"]}
+        plugin = Plugin(f"127.0.0.1:{port}", arguments, environment)
+        try:
+            yield plugin
+        finally:
+            plugin.stop()
+            server.stop(None).wait()
+            self.said = service.lines
 
 
 def counted(practice: Practice) -> dict[str, int]:
@@ -97,15 +114,11 @@ def counted(practice: Practice) -> dict[str, int]:
 
 def test_a_whole_life(practice: Practice) -> None:
     before = practice.lab.dump()
-    one = engine(practice)
-    assert set(one.preview().operations().values()) == {"create"}
-    assert practice.lab.dump() == before
-
-    practice.since = practice.lab.journal.mark()
-    said = one.up().lines
-    assert [line for line in said if "elsewhere.example is no accepted domain" in line]
+    one = Tenant(practice)
+    assert one.up() == ["before", *ORDER]
+    assert [line for line in one.said if "elsewhere.example is no accepted domain" in line]
     made = practice.lab.dump()
-    assert counted(practice) == {
+    assert counted(practice) == {  # each list once, and once more after each write
         "Get-AcceptedDomain": 1,
         "Get-InboundConnector": 2,
         "Get-OutboundConnector": 2,
@@ -117,32 +130,21 @@ def test_a_whole_life(practice: Practice) -> None:
     assert practice.tokens() == 1
 
     practice.since = practice.lab.journal.mark()
-    assert one.up().operations() == {}
-    assert not any(not cmdlet.startswith("Get-") for cmdlet in practice.calls())
+    assert one.up() == []
+    assert counted(practice) == {}
 
+    header = {"SetHeaderName": "X-OUTBOUND-AUTH", "SetHeaderValue": "nomoresecret"}
     practice.lab.invoke_by_hand("Set-InboundConnector", Identity=INBOUND, RequireTls=False)
-    practice.lab.invoke_by_hand(
-        "Set-TransportRule", Identity=OUTBOUND, SetHeaderName="X-OUTBOUND-AUTH", SetHeaderValue="b" * 9
-    )
-    practice.lab.invoke_by_hand("Set-TransportRule", Identity="No executables", Priority=0)
-    shown = one.refresh()
-    assert {name for step, name in shown.steps if step == "changed"} == {"inbound", "rule"}
-    repaired = one.up()
-    assert repaired.operations() == {"inbound": "update", "rule": "update"}
+    practice.lab.invoke_by_hand("Set-TransportRule", Identity=OUTBOUND, **header)
+    assert one.refresh() == ["inbound", "rule"]
+    assert one.up() == ["inbound", "rule"]
+    assert [line for line in one.said if "setHeaderValue: differs" in line]
+    assert not [line for line in one.said if SECRET in line or "nomoresecret" in line]
     assert practice.lab.dump() == made
+    assert one.refresh() == []
 
     one.destroy()
     assert practice.lab.dump() == before
-
-
-def test_the_connector_comes_before_the_rule_and_goes_after_it(practice: Practice) -> None:
-    practice.lab.switches.lag_reads = 2
-    one = engine(practice)
-    one.up()
-    one.destroy()
-    writes = [cmdlet for cmdlet in practice.calls() if cmdlet.startswith(("New-", "Remove-"))]
-    assert writes.index("New-OutboundConnector") < len(writes) - 1 - writes[::-1].index("New-TransportRule")
-    assert writes.index("Remove-TransportRule") < writes.index("Remove-OutboundConnector")
 
 
 def test_everything_there_and_different_is_refused_taken_over_and_put_back(practice: Practice) -> None:
@@ -150,32 +152,29 @@ def test_everything_there_and_different_is_refused_taken_over_and_put_back(pract
     hand("New-OutboundConnector", Name=OUTBOUND, RecipientDomains=["x.example"], UseMXRecord=True)
     hand("New-InboundConnector", Name=INBOUND, SenderDomains=["x.example"], SenderIPAddresses=["203.0.113.1"])
     hand("New-TransportRule", Name=BYPASS, FromMemberOf=["all@bce-demo.com"], SetSCL=6, Priority=0)
-    hand(
-        "New-TransportRule",
-        Name=OUTBOUND,
-        SetHeaderName="X-Theirs",
-        SetHeaderValue="theirsecretkey",
-        Priority=3,
-    )
+    header = {"SetHeaderName": "X-Theirs", "SetHeaderValue": "theirsecretkey"}
+    hand("New-TransportRule", Name=OUTBOUND, Priority=3, **header)
     before = practice.lab.dump()
     with pytest.raises(Refused, match="exists and differs") as caught:
-        engine(practice).up()
+        Tenant(practice).up()
     assert "theirsecretkey" not in str(caught.value)
     assert practice.lab.dump() == before
-    one = engine(practice, take_over=True)
-    one.up()
-    assert one.up().operations() == {}
+    one = Tenant(practice, takeOver=["*"])
+    assert one.up() == ["before", *ORDER]
+    assert one.up() == []
     one.destroy()
     assert practice.lab.dump() == before
 
 
-@pytest.mark.parametrize("fault", ["forbidden", "bad-value", "truncated"])
+@pytest.mark.parametrize("fault", ["forbidden", "bad-value", "truncated", "exists"])
 def test_a_failure_is_one_clean_line(practice: Practice, fault: str) -> None:
-    practice.lab.faults.add("Get-InboundConnector", fault)
+    cmdlet = "New-TransportRule" if fault == "exists" else "Get-InboundConnector"
+    practice.lab.faults.add(cmdlet, fault)
     with pytest.raises(Refused) as caught:
-        engine(practice).up()
+        Tenant(practice).up()
     said = str(caught.value)
-    assert "bcedemo.onmicrosoft.com, Get-InboundConnector: " in said
+    assert f"bcedemo.onmicrosoft.com, {cmdlet}: " in said
+    assert "\n" not in said.strip()
     assert "Traceback" not in said
     assert SECRET not in said
     assert practice.lab.client_secret not in said

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.estate import Estate
-from tests.protocol.gateway_life import NAME, Props, Stack, plugin, wanted
+from tests.protocol.gateway_life import NAME, REAL_QUIET, Props, Stack, plugin, wanted
 
 RELEASES = ("new", "old", "cluster")
 
@@ -54,7 +54,7 @@ def count(estate: Estate, kind: str, since: int = 0) -> int:
 
 def test_a_whole_life(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     before, ours, start = estate.gateway.dump(), stack(), estate.journal.mark()
-    with plugin(estate, monkeypatch):
+    with plugin(estate, monkeypatch, quiet=REAL_QUIET):
         assert sorted(ours.up()) == sorted(f"create {key}" for key in ours.inputs)
     assert count(estate, "connect", start) == 1
     assert count(estate, "commit", start) <= 2
@@ -94,7 +94,7 @@ def test_what_the_guide_wants_is_there(estate: Estate, monkeypatch: pytest.Monke
 
 def test_group_policy_and_filter_take_one_commit(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     start = estate.journal.mark()
-    with plugin(estate, monkeypatch):
+    with plugin(estate, monkeypatch, quiet=REAL_QUIET):
         stack("senderGroup", "mailFlowPolicy", "filter").up()
     assert count(estate, "commit", start) == 1
     (commit,) = estate.journal.events("gateway", "commit", since=start)
@@ -197,18 +197,16 @@ def someone_else(estate: Estate, monkeypatch: pytest.MonkeyPatch, ours: Stack, k
         provider.apply(place, changes, provider.live(place, list(changes)), {})
 
 
-NOT_ON = {"cluster": {"control virtual gateway"}}  # this release does not ask for it
+ELSEWHERE = ("route with priority", "control each exchanger", "recipient with response", "group moved", "policy TLS", "filter gone")
 
 
-def case_for(estate: Estate, case: str) -> tuple[str, dict[str, Props | None], str]:
-    if case in NOT_ON.get(estate.gateway.profile.name, ()):
-        pytest.skip("this release does not ask for it")
-    return BY_HAND[case]
-
-
-@pytest.mark.parametrize("case", BY_HAND)
+@pytest.mark.parametrize(
+    ("running", "case"),
+    [(release, case) for release in RELEASES for case in BY_HAND if release == "new" or case in ELSEWHERE],
+    indirect=["running"],
+)
 def test_drift_is_shown_as_exactly_that_and_repaired(estate: Estate, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    key, changes, shown = case_for(estate, case)
+    key, changes, shown = BY_HAND[case]
     ours = stack(key)
     with plugin(estate, monkeypatch):
         ours.up()
@@ -230,17 +228,19 @@ def test_drift_is_shown_as_exactly_that_and_repaired(estate: Estate, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("running", "case"),
     [
-        name
-        for name, (_, changes, _) in BY_HAND.items()
-        if all(changes.values()) and not name.startswith("filter")
+        (release, case)
+        for release in RELEASES
+        for case, (_, changes, _) in BY_HAND.items()
+        if all(changes.values()) and not case.startswith("filter") and (release == "new" or case in ELSEWHERE)
     ],
+    indirect=["running"],
 )
 def test_what_was_there_and_differs_is_refused_then_taken_over_then_put_back(
     estate: Estate, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    key, changes, shown = case_for(estate, case)
+    key, changes, shown = BY_HAND[case]
     someone_else(estate, monkeypatch, stack(key), key, changes)
     before = estate.gateway.dump()
     with plugin(estate, monkeypatch), pytest.raises(AssertionError, match="exists and differs") as refused:
@@ -293,7 +293,7 @@ def test_a_domain_added_later_and_removed(estate: Estate, monkeypatch: pytest.Mo
     for key, field in fields.items():
         ours.inputs[key] = {**ours.inputs[key], field: {**ours.inputs[key][field], **more[key][field]}}
     start = estate.journal.mark()
-    with plugin(estate, monkeypatch):
+    with plugin(estate, monkeypatch, quiet=REAL_QUIET):
         assert len(ours.up()) == 3
     assert count(estate, "commit", start) == 1
     assert "route shop.contoso.example" in estate.gateway.dump()

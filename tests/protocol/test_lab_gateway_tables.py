@@ -58,7 +58,9 @@ def test_routes_take_what_the_appliance_takes(gateway: LabGateway) -> None:
     assert routes["ALL"] == [("relay.example", 25, 0)]
 
 
-@pytest.mark.parametrize("hosts", ["not/a/host", "a.example/pri=65536", "a.example:0", "a.example:70000", "-x", "::zz"])
+@pytest.mark.parametrize(
+    "hosts", ["not/a/host", "a.example/pri=65536", "a.example:0", "a.example:70000", "-x", "::zz"]
+)
 def test_routes_refuse_what_is_no_host(gateway: LabGateway, hosts: str) -> None:
     before = gateway.dump()
     commit(gateway, f"smtproutes new a.example {hosts}")
@@ -145,7 +147,10 @@ def test_list_shows_no_messages_limit(gateway: LabGateway) -> None:
 def test_a_new_group_lands_before_all_or_first(gateway: LabGateway) -> None:
     new = [HAT, "new", "1", "FRESH", "192.0.2.9", "", "7", "", "", "", "", ""]
     commit(gateway, *new)
-    assert [group.label for group in gateway.state.base.listener("OutgoingMail").groups][-2:] == ["FRESH", "ALL"]
+    assert [group.label for group in gateway.state.base.listener("OutgoingMail").groups][-2:] == [
+        "FRESH",
+        "ALL",
+    ]
     gateway.new_group_lands = "first"
     commit(gateway, *[line.replace("FRESH", "FIRST") for line in new])
     assert gateway.state.base.listener("OutgoingMail").groups[0].name == "FIRST"
@@ -184,7 +189,14 @@ def test_groups_move_before_a_position(gateway: LabGateway) -> None:
     listener = "listenerconfig edit IncomingMail hostaccess"
     commit(gateway, listener, "move", "UNKNOWNLIST", "1", "move", "1", "3", "", "", "")
     names = [group.label for group in gateway.state.base.listener("IncomingMail").groups]
-    assert names == ["ALLOWED_LIST", "UNKNOWNLIST", "BLOCKED_LIST", "SUSPECTLIST", "spamdomain.example", "ALL"]
+    assert names == [
+        "ALLOWED_LIST",
+        "UNKNOWNLIST",
+        "BLOCKED_LIST",
+        "SUSPECTLIST",
+        "spamdomain.example",
+        "ALL",
+    ]
 
 
 def test_all_and_policies_in_use_stay(gateway: LabGateway) -> None:
@@ -208,10 +220,14 @@ def test_a_new_policy_holds_only_what_differs(gateway: LabGateway) -> None:
 def test_a_group_can_have_a_behaviour_of_its_own(gateway: LabGateway) -> None:
     commit(
         gateway,
-        *[HAT, "new", "1", "OWN", "192.0.2.9", "", "2", "y", "5M", *[""] * 9, "house", "", "", ""],
+        *[HAT, "new", "1", "OWN", "192.0.2.9", "", "2", "y", "5M", *[""] * 10, "house", "", "", ""],
     )
     group = gateway.state.base.listener("OutgoingMail").group("OWN")
-    assert (group.behaviour, group.parameters, group.comment) == ("RELAY", {"max_message_size": "5M"}, "house")
+    assert (group.behaviour, group.parameters, group.comment) == (
+        "RELAY",
+        {"max_message_size": "5M"},
+        "house",
+    )
     printed = gateway.type_by_hand([f"{HAT} print"])
     assert 'OWN:\n    192.0.2.9\n    RELAY {\n        max_message_size = "5M"\n    } (house)\n' in printed
 
@@ -285,7 +301,9 @@ def test_looking_at_settings_is_a_read_and_writing_is_none(gateway: LabGateway) 
 def test_the_interface_of_delivery_is_shown_and_changed(gateway: LabGateway) -> None:
     assert "Default interface to deliver mail: Auto" in gateway.type_by_hand(["deliveryconfig", ""])
     commit(gateway, "deliveryconfig", "setup", "3", "n", "")
-    assert gateway.dump().split("\ndelivery\n")[1].startswith("  interface: Data 2\n  possible delivery: no\n")
+    assert (
+        gateway.dump().split("\ndelivery\n")[1].startswith("  interface: Data 2\n  possible delivery: no\n")
+    )
 
 
 def test_alternative_sources(gateway: LabGateway) -> None:

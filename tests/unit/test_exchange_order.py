@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamic_providers.exchange import transport_rule as rules
+from dynamic_providers.exchange import rule_order as rules
 from dynamic_providers.exchange.rule_parameters import PREDICATES
+from dynamic_providers.exchange.transport_rule import _unknown
 
 OURS = "Ours"
 NAMES = ("Ours", "Probe", "A", "B", "C", "D")
@@ -45,13 +46,13 @@ def test_one_move_puts_it_right_and_none_is_needed_then(
     names: list[str], disabled: frozenset[str], placement: dict[str, Any]
 ) -> None:
     rows = tenant(names, disabled)
-    right = rules._right_priority(own(rows), rows, placement)
-    if rules._position(own(rows), rows, placement) == rules.RIGHT:
+    right = rules.right_priority(own(rows), rows, placement)
+    if rules.position(own(rows), rows, placement) == rules.RIGHT:
         assert right == own(rows)["Priority"]
         return
     after = moved(rows, OURS, right)
-    assert rules._position(own(after), after, placement) == rules.RIGHT
-    assert rules._right_priority(own(after), after, placement) == own(after)["Priority"]
+    assert rules.position(own(after), after, placement) == rules.RIGHT
+    assert rules.right_priority(own(after), after, placement) == own(after)["Priority"]
 
 
 @given(orders, some)
@@ -60,7 +61,7 @@ def test_first_means_that_only_what_does_nothing_or_is_ours_stands_above(
 ) -> None:
     rows = tenant(names, disabled)
     above = set(names[: names.index(OURS)]) - disabled - {"Probe"}
-    position = rules._position(own(rows), rows, {"top": True, "besides": ["Probe"]})
+    position = rules.position(own(rows), rows, {"top": True, "besides": ["Probe"]})
     assert (position == rules.RIGHT) == (not above)
 
 
@@ -69,10 +70,10 @@ def test_the_way_back_restores_the_order(names: list[str], priority: int) -> Non
     at = names.index(OURS)
     raw = {"above": names[:at], "below": names[at + 1 :]}
     after = moved(tenant(names), OURS, priority)
-    back = moved(after, OURS, rules._old_priority(own(after), after, raw))
+    back = moved(after, OURS, rules.old_priority(own(after), after, raw))
     assert [one["Name"] for one in back] == names
     gone = [one for one in moved(after, OURS, len(NAMES) - 1) if one["Name"] != OURS]
-    assert rules._old_priority(None, gone, raw) == at
+    assert rules.old_priority(None, gone, raw) == at
 
 
 @given(orders, some, st.integers(0, len(NAMES) - 1))
@@ -82,13 +83,13 @@ def test_the_way_back_with_neighbours_gone(names: list[str], lost: frozenset[str
     raw = {"above": names[:at], "below": names[at + 1 :]}
     left = [one for one in names if one not in lost]
     after = moved(tenant(left), OURS, min(priority, len(left) - 1))
-    back = moved(after, OURS, rules._old_priority(own(after), after, raw))
+    back = moved(after, OURS, rules.old_priority(own(after), after, raw))
     assert [one["Name"] for one in back] == left
 
 
 def test_who_still_stands_among_its_old_neighbours_is_not_moved() -> None:
     rows = tenant(["New", "A", "Ours", "Newer", "B"])
-    assert rules._old_priority(own(rows), rows, {"above": ["A"], "below": ["B"]}) == 2
+    assert rules.old_priority(own(rows), rows, {"above": ["A"], "below": ["B"]}) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,4 +103,4 @@ def test_who_still_stands_among_its_old_neighbours_is_not_moved() -> None:
 )
 def test_a_condition_that_no_parameter_shows_is_found(listed: list[str] | None, text: str) -> None:
     rule = {"FromScope": "InOrganization", "Conditions": listed}
-    assert rules._unknown(rule, "Conditions", PREDICATES) == text
+    assert _unknown(rule, "Conditions", PREDICATES) == text

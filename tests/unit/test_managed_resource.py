@@ -1,14 +1,16 @@
 """The one CRUD shape, on a world in memory: first contact, the record of before, the way back, drift."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
 import pytest
+from pydantic import Field
 
 from dynamic_providers import managed_resource as shape
 from dynamic_providers import report
-from dynamic_providers.entries import ABSENT, Entries, Entry, Place, Props
+from dynamic_providers.entries import ABSENT, Entries, Entry, Place, Props, plain
+from dynamic_providers.errors import ManagedError
 from dynamic_providers.managed_resource import ObjectProvider, TableProvider
 from dynamic_providers.model import Model
 
@@ -28,7 +30,7 @@ class Rule(Model):
     name: str
     value: str
     enabled: bool = True
-    other: dict[str, str] = {}
+    other: dict[str, str] = Field(default_factory=dict)
 
 
 class InMemory(shape.ManagedProvider):
@@ -66,13 +68,12 @@ A, B = {"hosts": ["mx.a.example"]}, {"hosts": ["mx.b.example"]}
 
 
 @pytest.fixture(autouse=True)
-def fresh_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fresh_world(monkeypatch: pytest.MonkeyPatch) -> None:
     for store in (WORLD, WRITES, SAID):
         store.clear()
     monkeypatch.setattr(shape, "_made", set())
     monkeypatch.setattr(report, "info", SAID.append)
     monkeypatch.setattr(report, "warning", SAID.append)
-    yield
 
 
 def routes(*, before: Entries | None = None, take_over: list[str] | None = None, **entries: Entry) -> Props:
@@ -106,7 +107,8 @@ def restart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_first_contact_with_nothing_there_is_silent() -> None:
-    assert reasons(ROUTES, routes(a=A)) == [] and SAID == []
+    assert reasons(ROUTES, routes(a=A)) == []
+    assert SAID == []
 
 
 def test_first_contact_with_what_is_right_says_that_it_will_be_managed() -> None:
@@ -131,12 +133,11 @@ def test_take_over_lets_it_through(allowed: list[str]) -> None:
 def test_first_contact_never_shows_a_secret() -> None:
     WORLD["Out"] = {"value": "theirsecretvalue", "enabled": False, "other": {"SentTo": "boss@example"}}
     (reason,) = reasons(RULE, rule(before={}))
-    assert (
-        "value: differs" in reason
-        and "enabled: theirs false, ours true" in reason
-        and "SentTo: not ours" in reason
-    )
-    assert "secretvalue" not in reason and "boss" not in reason
+    assert "value: differs" in reason
+    assert "enabled: theirs false, ours true" in reason
+    assert "SentTo: not ours" in reason
+    assert "secretvalue" not in reason
+    assert "boss" not in reason
 
 
 def test_what_a_cut_run_left_is_ours_and_made_right_without_asking() -> None:
@@ -187,7 +188,7 @@ def test_delete_does_not_overwrite_what_someone_changed_since(monkeypatch: pytes
     made = ROUTES.create(routes(a=A))
     WORLD["a"] = {"hosts": ["by.hand.example"]}
     restart(monkeypatch)
-    with pytest.raises(shape.ChangedSince, match="by.hand.example.*pulumi refresh"):
+    with pytest.raises(shape.ChangedSince, match=r"by\.hand\.example.*pulumi refresh"):
         ROUTES.delete("id", made.outs or {})
     assert WORLD["a"] == {"hosts": ["by.hand.example"]}
 
@@ -200,7 +201,8 @@ def test_after_a_refresh_delete_puts_back_even_what_is_gone(
     WORLD.pop("a")
     restart(monkeypatch)
     read = ROUTES.read("id", made.outs or {})
-    assert read.id == "id" and (read.outs or {})["routes"] == {}
+    assert read.id == "id"
+    assert (read.outs or {})["routes"] == {}
     ROUTES.delete("id", read.outs or {})
     assert ({} if before == ABSENT else {"a": before}) == WORLD
 
@@ -237,7 +239,8 @@ def test_diff_names_a_changed_secret_and_shows_none() -> None:
 
 def test_diff_says_that_an_object_is_gone() -> None:
     gone = RULE.read("id", rule()).inputs or {}
-    assert gone["value"] == "" and gone["other"] == {}
+    assert gone["value"] == ""
+    assert gone["other"] == {}
     assert RULE.diff("id", gone, rule()).changes is True
     assert SAID == ["transport rule «Out»: is gone"]
 
@@ -248,11 +251,11 @@ def test_a_changed_natural_key_replaces_and_deletes_first() -> None:
 
 
 def test_floats_and_none_from_the_engine_are_put_right() -> None:
-    assert shape.plain({"a": 10.0, "b": None, "c": [1.5, 2.0, True]}) == {"a": 10, "c": [1.5, 2, True]}
+    assert plain({"a": 10.0, "b": None, "c": [1.5, 2.0, True]}) == {"a": 10, "c": [1.5, 2, True]}
 
 
 def test_unknown_values_of_a_preview_are_let_through() -> None:
-    unknown = pulumi.output.Unknown()
+    unknown = pulumi.output.UNKNOWN
     assert ROUTES.check({}, {"gateway": "hc1", "routes": unknown, "before": unknown}).failures == []
     WORLD["a"] = {"hosts": ["old.example"]}
     assert len(reasons(ROUTES, {**routes(a=A), "before": unknown})) == 1
@@ -260,7 +263,8 @@ def test_unknown_values_of_a_preview_are_let_through() -> None:
 
 def test_a_wrong_input_is_a_failure_that_names_its_place_and_no_value() -> None:
     (failure,) = RULE.check({}, rule(value=["not", "a", "text"])).failures
-    assert failure.property == "tenant" and failure.reason.startswith("value: ")
+    assert failure.property == "tenant"
+    assert failure.reason.startswith("value: ")
 
 
 def test_what_a_library_throws_comes_out_as_one_clean_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,9 +272,7 @@ def test_what_a_library_throws_comes_out_as_one_clean_line(monkeypatch: pytest.M
         raise RuntimeError("cmd --value topsecretvalue\nfailed")
 
     monkeypatch.setattr(InMemory, "live", boom)
-    with pytest.raises(shape.ManagedError) as caught:
+    with pytest.raises(ManagedError) as caught:
         RULE.create(rule())
-    assert (
-        str(caught.value).startswith("unexpected RuntimeError: cmd --value [secret] failed")
-        and caught.value.__cause__ is None
-    )
+    assert str(caught.value).startswith("unexpected RuntimeError: cmd --value [secret] failed")
+    assert caught.value.__cause__ is None

@@ -60,6 +60,8 @@ async def _wait(session: Session) -> None:
         await asyncio.get_running_loop().run_in_executor(None, gateway.commit_hold.wait)
     if gateway.commit_seconds:
         await asyncio.sleep(gateway.commit_seconds)
+    if not gateway.commit_survives_disconnect:
+        await asyncio.sleep(0.05)  # a connection that was just cut is known as cut only a moment later
 
 
 async def _settled(session: Session) -> State | None:

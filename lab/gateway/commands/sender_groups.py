@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lab.gateway.commands.hat_format import render_group
@@ -114,12 +114,9 @@ class SenderGroups:
                 raise Disliked(self.session.profile.text("group_exists", name=name))
             return KINDS["name"](name) if name else name
 
-        answers = await self.session.ask(
-            "group.new",
-            choices={"behaviour": self._behaviours()},
-            checks={"name": unused, "hosts": _checked_hosts},
+        answers, parameters = await self._ask_behaviour(
+            "group.new", {}, checks={"name": unused, "hosts": _checked_hosts}
         )
-        parameters = await self._parameters(answers, {})
         hosts = split_hosts(answers["hosts"])
         for members in [hosts] if answers["name"] else [[host] for host in hosts]:
             group = SenderGroup(
@@ -131,14 +128,23 @@ class SenderGroups:
             add_hosts(group, members, answers.get("sender_comment", ""))
             self._insert(group)
 
-    async def _parameters(self, answers: dict[str, str], own: dict[str, str]) -> dict[str, str]:
-        if answers["behaviour"] not in WITH_PARAMETERS:
-            return {}
-        if answers.get("change") != "yes":
-            return own
-        defaults = self.session.tables.listener(self.listener).defaults
-        parameters, _ = await ask_parameters(self.session, "policy.default", own, defaults)
-        return parameters
+    async def _ask_behaviour(
+        self, dialogue: str, own: dict[str, str], **arguments: object
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Run a dialogue that asks for a behaviour; its parameters are asked at once if wanted."""
+        listener = self.session.tables.listener(self.listener)
+        parameters = [own]
+
+        async def change(answers: Mapping[str, str]) -> None:
+            if answers["change"] == "yes" and answers["behaviour"] in WITH_PARAMETERS:
+                parameters[0], _ = await ask_parameters(
+                    self.session, "policy.default", own, listener.defaults
+                )
+
+        answers = await self.session.ask(
+            dialogue, choices={"behaviour": self._behaviours()}, after={"change": change}, **arguments
+        )
+        return answers, parameters[0] if answers["behaviour"] in WITH_PARAMETERS else {}
 
     def _insert(self, group: SenderGroup) -> None:
         first = self.session.gateway.new_group_lands == "first"
@@ -187,12 +193,8 @@ class SenderGroups:
 
     async def _policy(self, session: Session, words: list[str]) -> None:  # noqa: ARG002 - a verb's signature
         group = self._edited
-        answers = await session.ask(
-            "group.policy",
-            choices={"behaviour": self._behaviours()},
-            defaults={"behaviour": group.behaviour, "comment": group.comment},
-        )
-        parameters = await self._parameters(answers, group.parameters)
+        defaults = {"behaviour": group.behaviour, "comment": group.comment}
+        answers, parameters = await self._ask_behaviour("group.policy", group.parameters, defaults=defaults)
         comment = answers.get("comment", group.comment)
 
         def act(group: SenderGroup) -> None:
