@@ -23,13 +23,14 @@ _INTRODUCTION = """# Resources
 
 Made by `python -m tools.reference_docs` from `dynamic_providers/`; change it there.
 
-The program declares these for you; you meet them in a preview. All of them also take `before` (what was there
-before us, a secret, from the Snapshot of their side), `takeOver`, `takeOverKey` and `change`: none of these four
-is ever a difference by itself. A changed *identity* replaces the resource, and deletes first. *Secret* inputs
-never stand in clear; what differs inside one is named in a line of its own, such as `ExceptIfSentTo: not ours`.
+The program declares these for you; you meet them in a preview. All of them also take `before` (what was
+there before us, a secret, from the Snapshot of their side), `takeOver`, `takeOverKey` and `change`: none
+of these four is ever a difference by itself. A changed *identity* replaces the resource, and deletes
+first. *Secret* inputs never stand in clear; what differs inside one is named in a line of its own, such
+as `ExceptIfSentTo: not ours`.
 
-Two more, `gateway:Snapshot` and `exchange:Snapshot`, are read-only and come first: they record, per natural key,
-what was there before us, for the way back.
+Two more, `gateway:Snapshot` and `exchange:Snapshot`, are read-only and come first: they record, per
+natural key, what was there before us, for the way back.
 """
 
 

@@ -29,7 +29,8 @@ def enter(session: "Session", connection: GatewayConnection) -> None:
     if not connection.cluster:
         if session.shell.mode:
             raise ClusterModeError(
-                f"it is in a cluster (its prompt is «{session.shell.prompt.strip()}»), and gateway.cluster is not set",
+                f"it is in a cluster (its prompt is «{session.shell.prompt.strip()}»), and "
+                "gateway.cluster is not set",
                 where=session.name,
                 fix="set gateway.cluster: true, and name all members",
             )
@@ -65,14 +66,16 @@ def _refuse_override(session: "Session", host: str, command: str) -> None:
         raise MemberDisconnectedError(
             f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
             where=session.name,
-            fix="`clusterconfig` shows the state of the members; connect it again, or correct gateway.members",
+            fix="`clusterconfig` shows the state of the members; connect it again, or correct "
+            "gateway.members",
         )
     text = _first_screens(session, command)
     if _NOTICE_TO_CLUSTER.search(text):
         return
     level = "a group" if _NOTICE.search(text) else "this machine"
     raise OverrideError(
-        f"member {host}: {level} has its own settings for `{command}`, so what is set for the cluster is without effect there",
+        f"member {host}: {level} has its own settings for `{command}`, so what is set for the "
+        "cluster is without effect there",
         where=session.name,
         fix="remove them with `clusterconfig`, or move them to the cluster's level",
     )

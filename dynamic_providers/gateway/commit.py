@@ -16,7 +16,8 @@ _NOTHING = re.compile(r"no data to commit|no changes|nothing to commit", re.IGNO
 _COMMENT = re.compile(r"\bcomments?\b", re.IGNORECASE)
 _ROLLBACK = re.compile(r"\bsave\b.*\brollback\b", re.IGNORECASE | re.DOTALL)
 _CONFLICT = re.compile(
-    r"\b(?:discard|overwrit|conflict|another (?:user|administrator|session)|someone else|out of date|has changed|"
+    r"\b(?:discard|overwrit|conflict|another (?:user|administrator|session)|someone else|out of "
+    r"date|has changed|"
     r"ha(?:s|ve) been (?:changed|modified|committed))",
     re.IGNORECASE,
 )
@@ -54,7 +55,10 @@ class NotClearedError(GatewayError):
 
 
 def commit(session: "Session", comment: str) -> None:
-    """Put what is staged into force. Returns only when the appliance said so, or silently came back to its prompt."""
+    """Put what is staged into force.
+
+    Returns only when the appliance said so, or silently came back to its prompt.
+    """
     try:
         screen = _ask(session, comment)
     except (ConnectionLostError, ScreenTimeoutError) as error:
@@ -83,7 +87,8 @@ def _ask(session: "Session", comment: str) -> Screen:
         if _CONFLICT.search(question.text) or _CONFLICT.search(question.printed):
             _give_up(session)
             raise ConflictError(
-                f"somebody else changed the configuration in between: «{quote(screen.text)}». Our changes were taken back",
+                f"somebody else changed the configuration in between: «{quote(screen.text)}». Our "
+                "changes were taken back",
                 where=session.name,
                 fix="run it again: it reads anew and works on what is there then",
             )
@@ -95,7 +100,8 @@ def _ask(session: "Session", comment: str) -> Screen:
         else:
             _give_up(session)
             raise CommitRefusedError(
-                f"the commit asks what no answer is known for: «{quote(screen.text)}». Our changes were taken back",
+                f"the commit asks what no answer is known for: «{quote(screen.text)}». Our changes "
+                "were taken back",
                 where=session.name,
                 fix="please report the question and the release (`version`)",
             )

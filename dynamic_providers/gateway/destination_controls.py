@@ -18,7 +18,7 @@ from dynamic_providers.model import Model
 
 TABLE = "destconfig"
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 Tls = Literal["None", "Preferred", "Required", "Preferred - Verify", "Required - Verify"]
 
@@ -39,7 +39,7 @@ class DestinationControlsInputs(Model):
     controls: dict[RouteDomain, DestinationControl]
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _HEAD = re.compile(
     r"^\s*(?:domain\s*[:=]\s*)?(\.?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[^\]\s]+\])\s*:?\s*$", re.IGNORECASE
@@ -176,7 +176,7 @@ _KINDS: tuple[tuple[str, Callable[[Entry, str, str], None]], ...] = (
     (r"\bip\b|ipv|ip_sort|sort pref", _other("ipPreference", _DEFAULT)),
 )
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 READ = Script(
     TABLE,
@@ -189,7 +189,10 @@ _MESSAGES = f"this release does not ask for the messages per connection: {_PAGE}
 
 
 def _asks(domain: str, entry: Entry) -> tuple[Ask, ...]:
-    """Answers to whatever NEW and EDIT ask, in whatever order. Special questions stand before general ones."""
+    """Answers to whatever NEW and EDIT ask, in whatever order.
+
+    Special questions stand before general ones.
+    """
     other = entry.get("other", {})
     limits = (entry.get("connections"), entry.get("messagesPerConnection"))
     return (
@@ -275,7 +278,7 @@ def write(changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
     return Script(TABLE, steps, what="writing the destination controls")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 def _read(session: Session) -> dict[str, list[str]]:
@@ -306,7 +309,7 @@ class DestinationControlsProvider(GatewayProvider, TableProvider):
         self._change(place, TABLE, stage, changes, context)
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class DestinationControls(ManagedResource, module="gateway", name="DestinationControls"):

@@ -15,7 +15,8 @@ _MENU_HEAD = re.compile(r"^.*\b(?:choose|select) the operation\b.*$", re.IGNOREC
 _VERB = re.compile(r"^[ \t]*-?[ \t]*([A-Z][A-Z_]{2,})[ \t]+-[ \t]", re.MULTILINE)
 _CHOICE = re.compile(r"^[ \t]*(\d{1,4})[.)][ \t]+(\S.*)$")
 _ASKS = re.compile(
-    r"\?|^\s*(?:please |now |then )?(?:enter|choose|select|do|does|would|are|is|should|specify|type|what|which|how|press|provide)\b",
+    r"\?|^\s*(?:please |now |then "
+    r")?(?:enter|choose|select|do|does|would|are|is|should|specify|type|what|which|how|press|provide)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _NEGATIVE = re.compile(
@@ -197,7 +198,10 @@ class Conversation:
     _noticed: bool = False
 
     def run(self) -> list[str]:
-        """Go through with it, up to the main prompt. Gives what was printed: after the command, then after each step."""
+        """Go through with it, up to the main prompt.
+
+        Gives what was printed: after the command, then after each step.
+        """
         try:
             return self._run()
         except DialogueError:
@@ -221,7 +225,7 @@ class Conversation:
                 screen = self._answer(question)
         return self._ended(screen)
 
-    # --- menus -----------------------------------------------------------------------------------------------------
+    # --- menus ----------------------------------------------------------------------------------------------
 
     def _at_menu(self, question: Question) -> Screen:
         self._note(question.printed)
@@ -266,12 +270,13 @@ class Conversation:
         for number, ask in enumerate(step.asks):
             if ask.must and number not in self._asked:
                 raise NotAskedError(
-                    f"{self._what()}: this release did not ask for it ({quote(self.printed[-1]) or 'nothing was printed'})",
+                    f"{self._what()}: this release did not ask for it "
+                    f"({quote(self.printed[-1]) or 'nothing was printed'})",
                     where=self.shell.name,
                     fix=ask.must,
                 )
 
-    # --- questions -------------------------------------------------------------------------------------------------
+    # --- questions ------------------------------------------------------------------------------------------
 
     def _answer(self, question: Question) -> Screen:
         asks = (*(self._current.asks if self._current else ()), *self.script.asks)
@@ -283,7 +288,8 @@ class Conversation:
                 if self._asked[number] != last_line:
                     continue  # it only looks like the question that was answered
                 raise AnswerRefusedError(
-                    f"{self._what()}: it does not take {_shown_reply(ask.reply)}: «{quote(question.printed) or 'no reason given'}», "
+                    f"{self._what()}: it does not take {_shown_reply(ask.reply)}: "
+                    f"«{quote(question.printed) or 'no reason given'}», "
                     f"and asks again «{quote(question.text)}»",
                     where=self.shell.name,
                     fix="correct the value",
@@ -336,7 +342,7 @@ class Conversation:
             self._current = None
         return self.shell.answer(to_cluster[0], learn=True)
 
-    # --- the end ---------------------------------------------------------------------------------------------------
+    # --- the end --------------------------------------------------------------------------------------------
 
     def _ended(self, screen: Screen) -> list[str]:
         self._note(screen.text)
@@ -350,7 +356,8 @@ class Conversation:
         left = [step for step in self.script.steps[self._next :] if not step.optional]
         if left:
             raise NotOfferedError(
-                f"{self._what()}: «{self.script.command}» ended before {left[0].verbs[0]} was offered: «{quote(screen.text)}»",
+                f"{self._what()}: «{self.script.command}» ended before {left[0].verbs[0]} was "
+                f"offered: «{quote(screen.text)}»",
                 where=self.shell.name,
                 fix="please report the release (`version`)",
             )

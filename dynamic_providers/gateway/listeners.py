@@ -47,7 +47,8 @@ def about(session: Session, listener: str, work: Callable[[], T]) -> T:
                 ) from None
             raise
         raise ListenerMissingError(
-            f"there is no listener «{listener}» (upper and lower case count); there are: {quote(', '.join(found))}",
+            f"there is no listener «{listener}» (upper and lower case count); there are: "
+            f"{quote(', '.join(found))}",
             where=session.name,
             fix="correct gateway.inboundListener or gateway.outboundListener",
         ) from None

@@ -17,7 +17,7 @@ from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 class MailFlowPolicyInputs(Model):
@@ -29,7 +29,7 @@ class MailFlowPolicyInputs(Model):
     tls: Literal["Off", "Preferred", "Required"]
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _TLS = {
     "off": "Off",
@@ -58,7 +58,7 @@ def entry_of(table: Hat, name: str, where: str) -> Entry | None:
     return {"tls": _TLS[word]}
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 _PAGE = "set TLS on the page Mail Policies > Mail Flow Policies, then run this again"
 _NEAR_TLS = r"mandatory|address list|certificate|SMTP AUTH|require TLS to"  # they stay as they are
@@ -83,7 +83,7 @@ def write_script(listener: str, name: str, entry: Entry | None) -> Script:
     return listeners.script(listener, "HOSTACCESS", (edit,), f"writing the mail flow policy {name}")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
@@ -117,7 +117,7 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
         self._change(place, f"{TABLE}:{listener}", stage, changes, context)
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class MailFlowPolicy(ManagedResource, module="gateway", name="MailFlowPolicy"):

@@ -33,7 +33,7 @@ class FilterRefusedError(GatewayError):
     """The appliance does not take the filter."""
 
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 class Alternative(Model):
@@ -52,7 +52,7 @@ class OutboundFilterInputs(Model):
     alternatives: dict[HeaderValue, Alternative] = Field(min_length=1)
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _values(filters: list[Filter], place: Place) -> tuple[str, ...]:
     return shape.values if shape else ()
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 _WHICH = r"\bfilters?\b.*(?:name|number|range)|(?:name|number|range).*\bfilters?\b"
 READ = Script(
@@ -169,7 +169,7 @@ def write_script(name: str, lines: tuple[str, ...], *, there: bool, position: in
     return Script(TABLE, tuple(steps), what=f"writing the message filter {name}")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 def _read(session: Session) -> list[Filter]:
@@ -255,9 +255,12 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         mine = _mine(filters, props)
         shape = filter_text.recognise(mine.text) if mine else None
         if shape and shape.group == props["group"] and not shape.anchored:
-            yield f"the filter «{props['name']}» matches the group without ^ and $, so also longer names that hold it"
+            yield (
+                f"the filter «{props['name']}» matches the group without ^ and $, so also longer "
+                "names that hold it"
+            )
 
-    # --- secrets that are keys -------------------------------------------------------------------------------------
+    # --- secrets that are keys ------------------------------------------------------------------------------
 
     def _register_secrets(self, props: Props) -> None:
         for table in (props.get(self.table_field), props.get("before")):
@@ -280,7 +283,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             report.info(f"{self.label}: {line}")
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class OutboundFilter(ManagedResource, module="gateway", name="OutboundFilter"):

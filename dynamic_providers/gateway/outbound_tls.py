@@ -20,18 +20,21 @@ TABLE = "sslconfig"
 RECOMMENDED = "HIGH:MEDIUM:@STRENGTH:!aNULL:!eNULL:!LOW:!DES:!MD5:!EXP:!PSK:!DSS:!RC2:!RC4:!SEED:!ECDSA:!ADH:!IDEA:!3DES:!SSLv2:!SSLv3"
 """The guide's own string."""
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 class OutboundTlsInputs(Model):
-    """Which ciphers; whether they are only compared (`check`) or also written (`set`). The method stays as it is."""
+    """Which ciphers; whether they are only compared (`check`) or also written (`set`).
+
+    The method stays as it is.
+    """
 
     gateway: Label
     mode: Literal["check", "set"] = "check"
     ciphers: CipherString = RECOMMENDED
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _LABEL = re.compile(r"^\s*outbound\s+smtp\s+(?:ssl\s+)?ciphers?[^:\n]*:[ \t]*(.*)$", re.IGNORECASE)
 
@@ -69,7 +72,7 @@ def normal(ciphers: str) -> str:
     return ":".join(part for part in re.split(r"[:, ]+", ciphers) if part)
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 READ = Script(TABLE, what="reading the SSL settings")
 
@@ -81,7 +84,7 @@ def write_script(ciphers: str) -> Script:
     return Script(TABLE, (outbound,), what="writing the outbound SMTP ciphers")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 def _read(session: Session) -> str:
@@ -125,7 +128,8 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
             theirs = self.live({"gateway": inputs["gateway"]}, ["x"])["x"]["ciphers"]
             if theirs != normal(inputs["ciphers"]):
                 report.warning(
-                    f"{inputs['gateway']}: outbound SMTP ciphers are «{theirs}», the guide's are «{inputs['ciphers']}»; "
+                    f"{inputs['gateway']}: outbound SMTP ciphers are «{theirs}», the guide's are "
+                    f"«{inputs['ciphers']}»; "
                     "`outbound.ciphers: set` writes them"
                 )
         return result
@@ -134,7 +138,7 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
         return []  # there always are some, and mode `set` is the word to replace them
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class OutboundTls(ManagedResource, module="gateway", name="OutboundTls"):

@@ -19,11 +19,14 @@ from dynamic_providers.model import Model
 
 TABLE = "listenerconfig:rcptaccess"
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 class Recipient(Model):
-    """What becomes of mail to a domain. A custom response and a bypass of controls are never wanted: `other` is empty."""
+    """What becomes of mail to a domain.
+
+    A custom response and a bypass of controls are never wanted: `other` is empty.
+    """
 
     action: Literal["Accept"] = "Accept"
     other: dict[str, str] = Field(default_factory=dict)
@@ -37,7 +40,7 @@ class RecipientAccessInputs(Model):
     recipients: dict[RouteDomain, Recipient]
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _ROW = re.compile(r"^(\S+)\s+(?:->\s*|:\s*)?(ACCEPT|REJECT)\b[ \t]*(.*)$", re.IGNORECASE)
 _HEAD = re.compile(r"^(\S+)\s*:?$")
@@ -94,7 +97,7 @@ def _add(entry: Entry, extra: str) -> None:
         entry["other"]["response"] = " ".join([entry["other"].get("response", ""), text]).strip()
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 _PAGE = "set the entry on the page Mail Policies > Recipient Access Table, and report the release (`version`)"
 _ADDRESS = r"enter the (?:recipient |domain )?address|\b(?:address|recipient)\b.*\b(?:entry|edit|modify|change|delete|remove|add)\b"
@@ -136,7 +139,7 @@ def write_script(listener: str, changes: Mapping[str, Entry | None], there: Iter
     return listeners.script(listener, "RCPTACCESS", steps, "writing the recipient access table")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 class RecipientAccessProvider(GatewayProvider, TableProvider):
@@ -169,7 +172,7 @@ class RecipientAccessProvider(GatewayProvider, TableProvider):
         self._change(place, f"{TABLE}:{listener}", stage, changes, context)
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class RecipientAccess(ManagedResource, module="gateway", name="RecipientAccess"):

@@ -25,7 +25,7 @@ class PolicyMissingError(GatewayError):
     """There is no mail flow policy of that name on the listener."""
 
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 def _sender(text: str) -> str:
@@ -36,7 +36,10 @@ def _sender(text: str) -> str:
 
 
 class Sender(Model):
-    """Who belongs to the group. The leading dot of a domain matters: without it only that one name matches."""
+    """Who belongs to the group.
+
+    The leading dot of a domain matters: without it only that one name matches.
+    """
 
     host: Annotated[str, AfterValidator(_sender)]
     comment: GatewayText | None = None
@@ -59,7 +62,7 @@ class SenderGroupInputs(Model):
     other: dict[str, str] = Field(default_factory=dict)
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _CONDITION = re.compile(r"^(?:sbrs|sbo|dnslist|geo|etf|host_dns|dns)\b.*[\[:]", re.IGNORECASE)
 
@@ -85,7 +88,7 @@ def entry_of(group: Group, order: int) -> Entry:
     return entry
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 _PAGE = "set up the group on the page Mail Policies > HAT Overview, and report the release (`version`)"
 _WHICH_GROUP = (
@@ -160,7 +163,10 @@ def _delete(name: str) -> Step:
 
 
 def _move(name: str, order: int, now: int | None) -> Step:
-    """Move the group. Some releases ask for the new position, others for the group that it is to stand before."""
+    """Move the group.
+
+    Some releases ask for the new position, others for the group that it is to stand before.
+    """
     before = order + 1 if now is not None and now < order else order
     return Step(
         "MOVE",
@@ -174,7 +180,10 @@ def _move(name: str, order: int, now: int | None) -> Step:
 
 
 def write_script(listener: str, name: str, entry: Entry | None, there: Entry | None) -> Script:
-    """The dialogue that makes the group so. One that differs in more than its place is made anew, in the same commit."""
+    """The dialogue that makes the group so.
+
+    One that differs in more than its place is made anew, in the same commit.
+    """
     steps: list[Step] = []
     only_moved = entry and there and _without_order(entry) == _without_order(there)
     if there is not None and not only_moved:
@@ -191,7 +200,7 @@ def _without_order(entry: Entry) -> Entry:
     return {key: value for key, value in entry.items() if key != "order"}
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 def read_hat(gateway: Gateway, listener: str) -> Hat:
@@ -208,7 +217,8 @@ def refuse_missing_policy(table: Hat, policy: str, listener: str, where: str) ->
     """Raise unless the listener has this policy."""
     if policy not in table.policies:
         raise PolicyMissingError(
-            f"listener «{listener}» has no mail flow policy «{policy}»; it has: {', '.join(table.policies) or 'none'}",
+            f"listener «{listener}» has no mail flow policy «{policy}»; it has: "
+            f"{', '.join(table.policies) or 'none'}",
             where=where,
             fix="correct names.mailFlowPolicy, or make the policy first",
         )
@@ -260,7 +270,7 @@ def _sender_of(sender: Mapping[str, Any]) -> str:
     return str(sender["host"])
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class SenderGroup(ManagedResource, module="gateway", name="SenderGroup"):

@@ -53,7 +53,10 @@ class Waits(Enum):
 
 @dataclass(frozen=True)
 class Screen:
-    """What was printed since our last line, and what is waited for now. `text` holds a question, no main prompt."""
+    """What was printed since our last line, and what is waited for now.
+
+    `text` holds a question, no main prompt.
+    """
 
     text: str
     waits: Waits
@@ -90,7 +93,7 @@ class Shell:
         self._erasing = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
-    # --- the main prompt -------------------------------------------------------------------------------------------
+    # --- the main prompt ------------------------------------------------------------------------------------
 
     def log_in(self) -> str:
         """Read the banner and learn the prompt: what stays the same after an empty line. Gives the banner."""
@@ -125,14 +128,17 @@ class Shell:
         """The cluster mode that the prompt shows: «Cluster hc1234», «Machine esa1.example.com»; empty when standalone."""
         return self.prompt[1:-3] if _MODE_PROMPT.match(self.prompt) else ""
 
-    # --- lines -----------------------------------------------------------------------------------------------------
+    # --- lines ----------------------------------------------------------------------------------------------
 
     def command(self, line: str) -> Screen:
         """Give a command at the main prompt."""
         return self._command(line, learn=False)
 
     def answer(self, line: str, *, learn: bool = False, silence: float | None = None) -> Screen:
-        """Answer a question, or give several lines where text is taken. `learn`: the prompt may change by it."""
+        """Answer a question, or give several lines where text is taken.
+
+        `learn`: the prompt may change by it.
+        """
         self._send(line)
         return self._screen(
             f"what comes after the answer to a question of {self.name}", learn=learn, silence=silence
@@ -153,7 +159,7 @@ class Shell:
         self._send(line)
         return self._screen(f"an answer to «{line.split(' ', maxsplit=1)[0]}»", learn=learn)
 
-    # --- bytes -----------------------------------------------------------------------------------------------------
+    # --- bytes ----------------------------------------------------------------------------------------------
 
     def _send(self, line: str) -> None:
         self._echo = line
@@ -212,9 +218,11 @@ class Shell:
                 now = time.monotonic()
                 if now - quiet_from >= silence or now >= deadline:
                     raise ScreenTimeoutError(
-                        f"waited for {what}, but nothing came for {now - quiet_from:.0f} s after «{_shown(self._raw)}»",
+                        f"waited for {what}, but nothing came for {now - quiet_from:.0f} s after "
+                        f"«{_shown(self._raw)}»",
                         where=self.name,
-                        fix="try again; if it stays so, log in by hand and see what the appliance is busy with",
+                        fix="try again; if it stays so, log in by hand and see what the appliance "
+                        "is busy with",
                     ) from None
                 continue
             except (OSError, EOFError):
@@ -248,7 +256,8 @@ class Shell:
         return ConnectionLostError(
             "the session ended" + (f" after «{last}»" if last else ""),
             where=self.name,
-            fix="run it again; gateways end idle sessions, and everything that was not committed is gone with it",
+            fix="run it again; gateways end idle sessions, and everything that was not committed "
+            "is gone with it",
         )
 
 

@@ -22,7 +22,7 @@ from dynamic_providers.model import Model
 
 TABLE = "smtproutes"
 
-# --- model ---------------------------------------------------------------------------------------------------------
+# --- model --------------------------------------------------------------------------------------------------
 
 
 def _route_domain(text: str) -> str:
@@ -46,7 +46,10 @@ def _in_order(hosts: tuple[RouteHost, ...]) -> tuple[RouteHost, ...]:
 
 
 class Route(Model):
-    """Where a domain's mail goes. The order of hosts says nothing among equal priorities, so it is made one."""
+    """Where a domain's mail goes.
+
+    The order of hosts says nothing among equal priorities, so it is made one.
+    """
 
     hosts: Annotated[tuple[RouteHost, ...], AfterValidator(_in_order)] = Field(min_length=1)
 
@@ -58,7 +61,7 @@ class SmtpRoutesInputs(Model):
     routes: dict[RouteDomain, Route]
 
 
-# --- parser --------------------------------------------------------------------------------------------------------
+# --- parser -------------------------------------------------------------------------------------------------
 
 _KEY = r"ALL|\*|\.?[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)*\.?|\[[^\]\s]+\]|[^\s@]*@?\S+\.\S+"
 _ROW = re.compile(rf"^\s*({_KEY})\s*(?:->|=>|\s:\s|\t|\s{{1,}})\s*(\S.*)$", re.IGNORECASE)
@@ -85,7 +88,7 @@ def _whole_rows(text: str) -> list[str]:
         alone = len(line.split()) == 1
         if _HEADER.match(line):
             continue
-        if found and last.endswith("-") or (alone and len(last) == NARROW and not last.endswith(",")):
+        if (found and last.endswith("-")) or (alone and len(last) == NARROW and not last.endswith(",")):
             found[-1] += line.strip()
         elif found and (last.endswith(",") or len(found[-1].split()) == 1):
             found[-1] += " " + line.strip()
@@ -115,7 +118,7 @@ def _parse_host(text: str, where: str) -> dict[str, Any]:
     return {"host": host.lower().rstrip("."), "priority": priority, "port": port}
 
 
-# --- dialogue ------------------------------------------------------------------------------------------------------
+# --- dialogue -----------------------------------------------------------------------------------------------
 
 
 def render_host(host: Mapping[str, Any]) -> str:
@@ -136,7 +139,11 @@ def _hosts(entry: Entry) -> str:
 
 
 def _step(domain: str, entry: Entry | None, *, there: bool) -> Step:
-    which = Ask(r"enter the domain|\b(?:domain|route|mapping)\b.*\b(?:edit|modify|change|delete|remove)\b", domain, must=_MUST)
+    which = Ask(
+        r"enter the domain|\b(?:domain|route|mapping)\b.*\b(?:edit|modify|change|delete|remove)\b",
+        domain,
+        must=_MUST,
+    )
     if entry is None:
         return Step("DELETE", (Ask(r"\bsure\b|confirm", Flag(wanted=True)), which))
     return Step(
@@ -157,7 +164,7 @@ def write(changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
     return Script(TABLE, tuple(steps), what="writing the SMTP routes")
 
 
-# --- provider ------------------------------------------------------------------------------------------------------
+# --- provider -----------------------------------------------------------------------------------------------
 
 
 def _read(session: Session) -> dict[str, str]:
@@ -193,7 +200,7 @@ def _run(session: Session, script: Script) -> None:
     session.run(script)
 
 
-# --- resource ------------------------------------------------------------------------------------------------------
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class SmtpRoutes(ManagedResource, module="gateway", name="SmtpRoutes"):

@@ -132,7 +132,8 @@ def _forward(transport: paramiko.Transport, jump: JumpHost, member: Member) -> p
     except paramiko.ChannelException as error:
         refused = error.code == 1
         raise JumpHostRefusedError(
-            f"it does not lead on to {target}: {'not allowed' if refused else 'no connection'} ({error.text})",
+            f"it does not lead on to {target}: {'not allowed' if refused else 'no connection'} "
+            f"({error.text})",
             where=f"jump host {_name(jump.host, jump.port)}",
             fix="check the member's host and port"
             + (", and that they belong to your allocation" if refused else ""),
@@ -153,7 +154,8 @@ def _tcp(host: str, port: int) -> socket.socket:
         raise UnreachableError(
             f"no connection: {_reason(error)}",
             where=_name(host, port),
-            fix="check host and port, and that SSH is allowed from here (interfaceconfig on the gateway, firewalls)",
+            fix="check host and port, and that SSH is allowed from here (interfaceconfig on the "
+            "gateway, firewalls)",
         ) from None
 
 
@@ -170,9 +172,11 @@ def _handshake(
     except paramiko.ssh_exception.IncompatiblePeer as error:
         transport.close()
         raise OldAlgorithmsError(
-            f"no common algorithm ({error}): it offers only old ones such as diffie-hellman-group14-sha1 or ssh-rsa",
+            f"no common algorithm ({error}): it offers only old ones such as "
+            "diffie-hellman-group14-sha1 or ssh-rsa",
             where=where,
-            fix="on the gateway, `sshconfig` sets which algorithms its SSH server offers: allow newer ones there",
+            fix="on the gateway, `sshconfig` sets which algorithms its SSH server offers: allow "
+            "newer ones there",
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
@@ -195,14 +199,16 @@ def _check_host_key(key: paramiko.PKey, where: str, pinned: str, setting: str) -
         raise HostKeyNotPinnedError(
             f"its host key is not known here; it shows {key.get_name()} {seen}",
             where=where,
-            fix=f"compare this with what its owner says (on the gateway: `hostkeyconfig`), then put it into {setting}",
+            fix="compare this with what its owner says (on the gateway: `hostkeyconfig`), then "
+            f"put it into {setting}",
         )
     if seen.removeprefix("SHA256:") != expected.removeprefix("SHA256:"):
         raise HostKeyDiffersError(
             f"its host key is not the expected one: it shows {key.get_name()} {seen}, expected {expected}. "
             "Nothing was sent to it",
             where=where,
-            fix=f"ask its owner whether the key was changed; only then put the new fingerprint into {setting}",
+            fix="ask its owner whether the key was changed; only then put the new fingerprint "
+            f"into {setting}",
         )
 
 
@@ -243,7 +249,8 @@ def _log_in_to_gateway(
     raise LoginRefusedError(
         f"user «{user}» is refused (tried: {', '.join(tried)})",
         where=where,
-        fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may also be locked",
+        fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may "
+        "also be locked",
     )
 
 

@@ -98,7 +98,7 @@ class Gateway:
         self._lock = threading.Lock()
         engine.on_death(self.close)
 
-    # --- called by provider threads --------------------------------------------------------------------------------
+    # --- called by provider threads -------------------------------------------------------------------------
 
     def read(self, table: str, reader: Callable[[Session], T]) -> T:
         """What a table holds now; read once, until something is written to it by us."""
@@ -110,7 +110,10 @@ class Gateway:
     def change(
         self, order: int, table: str, stage: Callable[[Session], None], resource: str, *, ticket: str = ""
     ) -> None:
-        """Have something changed. Returns when it is committed; raises when it is not, and then nothing of it is left."""
+        """Have something changed.
+
+        Returns when it is committed; raises when it is not, and then nothing of it is left.
+        """
         request = Change(order, table, stage, resource, ticket)
         self._hand_over(request)
         request.done.result()
@@ -128,7 +131,7 @@ class Gateway:
                 self._worker.start()
         self._requests.put(request)
 
-    # --- the worker ------------------------------------------------------------------------------------------------
+    # --- the worker -----------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         batch: list[Change] = []
@@ -192,7 +195,7 @@ class Gateway:
             left.remove(culprit)
         return left
 
-    # --- the session -----------------------------------------------------------------------------------------------
+    # --- the session ----------------------------------------------------------------------------------------
 
     def _guarded(self, work: Callable[[Session], T]) -> T:
         """Work with a live session; one that broke is dropped, so that the next request starts afresh."""

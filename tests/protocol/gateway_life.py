@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,13 +25,17 @@ NAME = "practice"
 SECRET = "mysecretkey"
 
 
-def wanted(inbound: str = "IncomingMail", outbound: str = "OutgoingMail", domain: str = "contoso.example") -> dict[str, Props]:
+def wanted(
+    inbound: str = "IncomingMail", outbound: str = "OutgoingMail", domain: str = "contoso.example"
+) -> dict[str, Props]:
     """The guide's values, by take-over key."""
     mx = domain.replace(".", "-") + ".mail.protection.outlook.com"
     comment = "From Microsoft 365 mail to Cisco Secure Email"
     return {
         "smtpRoutes": {"routes": {domain: {"hosts": [{"host": mx, "priority": 0, "port": 25}]}}},
-        "destinationControls": {"controls": {domain: {"connections": 10, "messagesPerConnection": 20, "tls": "Preferred"}}},
+        "destinationControls": {
+            "controls": {domain: {"connections": 10, "messagesPerConnection": 20, "tls": "Preferred"}}
+        },
         "recipientAccess": {"listener": inbound, "recipients": {domain: {"action": "Accept"}}},
         "senderGroup": {
             "listener": outbound,
@@ -56,12 +59,15 @@ def connection(estate: Estate) -> GatewayConnection:
     pins = {}
     for line in estate.known_hosts.read_text().splitlines():
         host, _, key = line.split()
-        pins[host] = "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).decode().rstrip("=")
+        pins[host] = "SHA256:" + base64.b64encode(
+            hashlib.sha256(base64.b64decode(key)).digest()
+        ).decode().rstrip("=")
     jump = estate.gateway.jump
     return GatewayConnection(
         name=NAME,
         members=tuple(
-            Member(host=one.host, host_key=pins[one.host], data1=one.data1, data2=one.data2) for one in estate.gateway.members
+            Member(host=one.host, host_key=pins[one.host], data1=one.data1, data2=one.data2)
+            for one in estate.gateway.members
         ),
         jump_host=JumpHost(host=jump.host, host_key=pins[jump.host]) if jump else None,
         cluster=len(estate.gateway.members) > 1,
@@ -70,9 +76,16 @@ def connection(estate: Estate) -> GatewayConnection:
 
 @contextmanager
 def plugin(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None, *, quiet: float = 0.05
+    estate: Estate,
+    monkeypatch: pytest.MonkeyPatch,
+    gateway: GatewayConnection | None = None,
+    *,
+    quiet: float = 0.05,
 ) -> Iterator[Gateway]:
-    """A fresh provider process, as far as this process can be one. `quiet`: how long it waits for more changes."""
+    """A fresh provider process, as far as this process can be one.
+
+    `quiet`: how long it waits for more changes.
+    """
     monkeypatch.setattr(transaction, "QUIET_SECONDS", quiet)
     for name, value in estate.environment.items():
         monkeypatch.setenv(name, value)
@@ -111,7 +124,12 @@ class Stack:
     def news(self, key: str) -> Props:
         props = dict(self.inputs[key])
         record = self.record.get("record", {}).get(self.provider(key).kind(props), {})
-        return {**props, "before": record, "takeOver": ["*"] if key in self.take_over else [], "change": {"ticket": "CHG0041872"}}
+        return {
+            **props,
+            "before": record,
+            "takeOver": ["*"] if key in self.take_over else [],
+            "change": {"ticket": "CHG0041872"},
+        }
 
     def check(self, key: str) -> Props:
         result = self.provider(key).check(self.state.get(key, {}), self.news(key))
@@ -163,4 +181,13 @@ class Stack:
         self.state.clear()
 
 
-__all__ = ["NAME", "REAL_QUIET", "SECRET", "OutboundFilterProvider", "Stack", "connection", "plugin", "wanted"]
+__all__ = [
+    "NAME",
+    "REAL_QUIET",
+    "SECRET",
+    "OutboundFilterProvider",
+    "Stack",
+    "connection",
+    "plugin",
+    "wanted",
+]

@@ -29,7 +29,10 @@ def estate(running: Estate) -> Iterator[Estate]:
 
 
 def stack(*keys: str, **changes: Any) -> Stack:
-    """A stack with some resources, or all of them. On old releases the policy RELAYED says TLS off by itself."""
+    """A stack with some resources, or all of them.
+
+    On old releases the policy RELAYED says TLS off by itself.
+    """
     resources = {key: props for key, props in wanted().items() if not keys or key in keys}
     return Stack({**resources, **changes}, take_over=("mailFlowPolicy",))
 
@@ -83,7 +86,12 @@ def test_what_the_guide_wants_is_there(estate: Estate, monkeypatch: pytest.Monke
     route = "route contoso.example\n  hosts: contoso-example.mail.protection.outlook.com\n"
     assert route in dump
     control = dump[dump.index("destination contoso.example") :].split("\ndestination")[0]
-    for line in ("max_host_concurrency: 10", "max_messages_per_connection: 20", "table_tls: preferred", "dane: default"):
+    for line in (
+        "max_host_concurrency: 10",
+        "max_messages_per_connection: 20",
+        "table_tls: preferred",
+        "dane: default",
+    ):
         assert f"  {line}\n" in control
     group = dump[dump.index("sender group RELAY_O365") :].split("\nsender group")[0]
     for line in ("order: 1", "behaviour: $RELAYED", "comment: From Microsoft 365 mail to Cisco Secure Email"):
@@ -106,7 +114,11 @@ def test_group_policy_and_filter_take_one_commit(estate: Estate, monkeypatch: py
 def test_a_hundred_domains_take_one_commit(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     host = {"host": "mx.contoso.example", "priority": 0, "port": 25}
     routes = {f"d{n}.contoso.example": {"hosts": [host]} for n in range(100)}
-    before, start, ours = estate.gateway.dump(), estate.journal.mark(), Stack({"smtpRoutes": {"routes": routes}})
+    before, start, ours = (
+        estate.gateway.dump(),
+        estate.journal.mark(),
+        Stack({"smtpRoutes": {"routes": routes}}),
+    )
     with plugin(estate, monkeypatch):
         ours.up()
     assert count(estate, "commit", start) == 1
@@ -133,16 +145,28 @@ BY_HAND: dict[str, tuple[str, dict[str, Props | None], str]] = {
     "route elsewhere": ("smtpRoutes", {DOMAIN: {"hosts": [HOST]}}, "other.example"),
     "route with priority": ("smtpRoutes", {DOMAIN: {"hosts": [{**HOST, "priority": 5}]}}, "priority: 5"),
     "route with port": ("smtpRoutes", {DOMAIN: {"hosts": [{**HOST, "port": 2525}]}}, "port: 2525"),
-    "route with two hosts": ("smtpRoutes", {DOMAIN: {"hosts": [HOST, {**HOST, "host": "203.0.113.9"}]}}, "203.0.113.9"),
+    "route with two hosts": (
+        "smtpRoutes",
+        {DOMAIN: {"hosts": [HOST, {**HOST, "host": "203.0.113.9"}]}},
+        "203.0.113.9",
+    ),
     "route to nowhere": ("smtpRoutes", {DOMAIN: {"hosts": [{**HOST, "host": "/dev/null"}]}}, "/dev/null"),
     "control gone": ("destinationControls", {DOMAIN: None}, "missing"),
-    "control connections": ("destinationControls", {DOMAIN: {**CONTROL, "connections": 11}}, "connections: theirs 11, ours 10"),
+    "control connections": (
+        "destinationControls",
+        {DOMAIN: {**CONTROL, "connections": 11}},
+        "connections: theirs 11, ours 10",
+    ),
     "control messages": (
         "destinationControls",
         {DOMAIN: {**CONTROL, "messagesPerConnection": 21}},
         "messagesPerConnection: theirs 21, ours 20",
     ),
-    "control TLS": ("destinationControls", {DOMAIN: {**CONTROL, "tls": "Required"}}, "tls: theirs «Required», ours «Preferred»"),
+    "control TLS": (
+        "destinationControls",
+        {DOMAIN: {**CONTROL, "tls": "Required"}},
+        "tls: theirs «Required», ours «Preferred»",
+    ),
     "control TLS default": (
         "destinationControls",
         {DOMAIN: {"connections": 10, "messagesPerConnection": 20, "other": {}}},
@@ -153,23 +177,43 @@ BY_HAND: dict[str, tuple[str, dict[str, Props | None], str]] = {
         {DOMAIN: {**CONTROL, "other": {"recipientLimit": "300 recipients per 30 minutes"}}},
         "recipientLimit",
     ),
-    "control each exchanger": ("destinationControls", {DOMAIN: {**CONTROL, "other": {"limitType": "MX"}}}, "limitType"),
-    "control virtual gateway": ("destinationControls", {DOMAIN: {**CONTROL, "other": {"limitApply": "VG"}}}, "limitApply"),
+    "control each exchanger": (
+        "destinationControls",
+        {DOMAIN: {**CONTROL, "other": {"limitType": "MX"}}},
+        "limitType",
+    ),
+    "control virtual gateway": (
+        "destinationControls",
+        {DOMAIN: {**CONTROL, "other": {"limitApply": "VG"}}},
+        "limitApply",
+    ),
     "control bounce verification": (
         "destinationControls",
         {DOMAIN: {**CONTROL, "other": {"bounceVerification": "Yes"}}},
         "bounceVerification",
     ),
     "recipient gone": ("recipientAccess", {DOMAIN: None}, "missing"),
-    "recipient rejected": ("recipientAccess", {DOMAIN: {"action": "Reject", "other": {}}}, "action: theirs «Reject», ours «Accept»"),
-    "recipient bypasses": ("recipientAccess", {DOMAIN: {"action": "Accept", "other": {"bypass": "bypass receiving"}}}, "bypass"),
+    "recipient rejected": (
+        "recipientAccess",
+        {DOMAIN: {"action": "Reject", "other": {}}},
+        "action: theirs «Reject», ours «Accept»",
+    ),
+    "recipient bypasses": (
+        "recipientAccess",
+        {DOMAIN: {"action": "Accept", "other": {"bypass": "bypass receiving"}}},
+        "bypass",
+    ),
     "recipient with response": (
         "recipientAccess",
         {DOMAIN: {"action": "Accept", "other": {"response": "250 come in"}}},
         "response",
     ),
     "group gone": ("senderGroup", {"RELAY_O365": None}, "missing"),
-    "group with other policy": ("senderGroup", {"RELAY_O365": {**GROUP, "policy": "BLOCKED"}}, "policy: theirs «BLOCKED»"),
+    "group with other policy": (
+        "senderGroup",
+        {"RELAY_O365": {**GROUP, "policy": "BLOCKED"}},
+        "policy: theirs «BLOCKED»",
+    ),
     "group with other sender": (
         "senderGroup",
         {"RELAY_O365": {**GROUP, "senders": [{"host": ".protection.outlook.com"}, {"host": "192.0.2.1"}]}},
@@ -180,16 +224,30 @@ BY_HAND: dict[str, tuple[str, dict[str, Props | None], str]] = {
         {"RELAY_O365": {**GROUP, "senders": [{"host": "protection.outlook.com"}]}},
         "senders: theirs",
     ),
-    "group with other comment": ("senderGroup", {"RELAY_O365": {**GROUP, "comment": "mine"}}, "comment: theirs «mine»"),
+    "group with other comment": (
+        "senderGroup",
+        {"RELAY_O365": {**GROUP, "comment": "mine"}},
+        "comment: theirs «mine»",
+    ),
     "group moved": ("senderGroup", {"RELAY_O365": {**GROUP, "order": 2}}, "order: theirs 2, ours 1"),
-    "policy TLS": ("mailFlowPolicy", {"RELAYED": {"tls": "Required"}}, "tls: theirs «Required», ours «Preferred»"),
+    "policy TLS": (
+        "mailFlowPolicy",
+        {"RELAYED": {"tls": "Required"}},
+        "tls: theirs «Required», ours «Preferred»",
+    ),
     "policy TLS off": ("mailFlowPolicy", {"RELAYED": {"tls": "Off"}}, "tls: theirs «Off», ours «Preferred»"),
     "filter gone": ("filter", {"mysecretkey": None}, "missing"),
-    "filter with another secret": ("filter", {"mysecretkey": None, "strangersvalue": {"other": {}}}, "missing"),
+    "filter with another secret": (
+        "filter",
+        {"mysecretkey": None, "strangersvalue": {"other": {}}},
+        "missing",
+    ),
 }
 
 
-def someone_else(estate: Estate, monkeypatch: pytest.MonkeyPatch, ours: Stack, key: str, changes: dict[str, Props | None]) -> None:
+def someone_else(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, ours: Stack, key: str, changes: dict[str, Props | None]
+) -> None:
     """Another administrator changes something."""
     provider = ours.provider(key)
     place = {name: ours.inputs[key][name] for name in provider.identity}
@@ -197,7 +255,14 @@ def someone_else(estate: Estate, monkeypatch: pytest.MonkeyPatch, ours: Stack, k
         provider.apply(place, changes, provider.live(place, list(changes)), {})
 
 
-ELSEWHERE = ("route with priority", "control each exchanger", "recipient with response", "group moved", "policy TLS", "filter gone")
+ELSEWHERE = (
+    "route with priority",
+    "control each exchanger",
+    "recipient with response",
+    "group moved",
+    "policy TLS",
+    "filter gone",
+)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +270,9 @@ ELSEWHERE = ("route with priority", "control each exchanger", "recipient with re
     [(release, case) for release in RELEASES for case in BY_HAND if release == "new" or case in ELSEWHERE],
     indirect=["running"],
 )
-def test_drift_is_shown_as_exactly_that_and_repaired(estate: Estate, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+def test_drift_is_shown_as_exactly_that_and_repaired(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
     key, changes, shown = BY_HAND[case]
     ours = stack(key)
     with plugin(estate, monkeypatch):
@@ -257,7 +324,9 @@ def test_what_was_there_and_differs_is_refused_then_taken_over_then_put_back(
     assert estate.gateway.dump() == before
 
 
-def test_what_was_there_and_is_right_is_adopted_and_stays(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_and_is_right_is_adopted_and_stays(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with plugin(estate, monkeypatch):
         stack().up()
     before, start = estate.gateway.dump(), estate.journal.mark()
@@ -270,7 +339,9 @@ def test_what_was_there_and_is_right_is_adopted_and_stays(estate: Estate, monkey
     assert estate.gateway.dump() == before
 
 
-def test_an_entry_that_someone_deleted_does_not_stop_destroy(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_that_someone_deleted_does_not_stop_destroy(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, ours = estate.gateway.dump(), stack("smtpRoutes", "filter")
     with plugin(estate, monkeypatch):
         ours.up()
@@ -304,7 +375,9 @@ def test_a_domain_added_later_and_removed(estate: Estate, monkeypatch: pytest.Mo
     assert estate.gateway.dump() == first
 
 
-def test_secrets_are_alternatives_of_which_each_stack_owns_its_own(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_alternatives_of_which_each_stack_owns_its_own(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = estate.gateway.dump()
     ours, theirs = stack("filter"), stack("filter")
     theirs.inputs["filter"] = {**theirs.inputs["filter"], "alternatives": {"secondtenant": {}}}
@@ -335,7 +408,9 @@ def test_secrets_are_alternatives_of_which_each_stack_owns_its_own(estate: Estat
 def filter_lines(estate: Estate) -> list[str]:
     cluster = ["clustermode cluster"] if len(estate.gateway.members) > 1 else []
     lines = [*cluster, "filters", "detail", "office365_outbound", "", "exit"]
-    return estate.gateway.type_by_hand(lines).replace("'", '"').splitlines()  # old releases print single quotes
+    return (
+        estate.gateway.type_by_hand(lines).replace("'", '"').splitlines()
+    )  # old releases print single quotes
 
 
 COPIED = [
@@ -413,5 +488,8 @@ def test_delivery_settings_can_be_read(estate: Estate, monkeypatch: pytest.Monke
     from dynamic_providers.gateway import delivery_config
 
     with plugin(estate, monkeypatch) as gateway:
-        assert gateway.read(delivery_config.TABLE, delivery_config.read)["default interface to deliver mail"] == "Auto"
+        assert (
+            gateway.read(delivery_config.TABLE, delivery_config.read)["default interface to deliver mail"]
+            == "Auto"
+        )
     assert gateway.name == NAME

@@ -79,7 +79,9 @@ def cluster(clustered: Estate) -> Iterator[Estate]:
     clustered.restore(at_first)
 
 
-def read_routes(estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None) -> Any:
+def read_routes(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None
+) -> Any:
     with plugin(estate, monkeypatch, gateway) as live:
         return live.read(smtp_routes.TABLE, smtp_routes._read)
 
@@ -90,9 +92,13 @@ def member(estate: Estate, **changes: Any) -> GatewayConnection:
     return there.model_copy(update={"members": (first, *there.members[1:])})
 
 
-def test_a_wrong_host_key_is_refused_before_any_credential_is_sent(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_host_key_is_refused_before_any_credential_is_sent(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = estate.journal.mark()
-    with pytest.raises(HostKeyDiffersError, match=rf"it shows ssh-ed25519 SHA256:\S+, expected {OTHER_KEY}") as caught:
+    with pytest.raises(
+        HostKeyDiffersError, match=rf"it shows ssh-ed25519 SHA256:\S+, expected {OTHER_KEY}"
+    ) as caught:
         read_routes(estate, monkeypatch, member(estate, host_key=OTHER_KEY))
     assert "ask its owner" in str(caught.value).lower()
     assert estate.journal.count("gateway", "login", since=start) == 0
@@ -134,7 +140,9 @@ def test_a_key_with_a_passphrase(estate: Estate, monkeypatch: pytest.MonkeyPatch
     locked = tmp_path / "key"
     locked.write_bytes(
         plain.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.BestAvailableEncryption(b"open sesame")
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.BestAvailableEncryption(b"open sesame"),
         )
     )
     with plugin(estate, monkeypatch) as live:
@@ -173,19 +181,25 @@ def test_sha_1_only(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
         read_routes(estate, monkeypatch)
 
 
-def test_several_gateways_without_a_cluster_are_not_available_yet(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_gateways_without_a_cluster_are_not_available_yet(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(NotAvailableError, match="not available yet"):
         read_routes(cluster, monkeypatch, connection(cluster).model_copy(update={"cluster": False}))
 
 
-def test_a_clustered_gateway_that_the_settings_call_single(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clustered_gateway_that_the_settings_call_single(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = connection(cluster)
     single = there.model_copy(update={"cluster": False, "members": there.members[:1]})
     with pytest.raises(ClusterModeError, match="it is in a cluster"):
         read_routes(cluster, monkeypatch, single)
 
 
-def test_a_single_gateway_that_the_settings_call_clustered(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_gateway_that_the_settings_call_clustered(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ClusterModeError, match="cannot go to the cluster's level"):
         read_routes(estate, monkeypatch, connection(estate).model_copy(update={"cluster": True}))
 
@@ -198,7 +212,9 @@ def test_the_jump_hosts_key_is_pinned(cluster: Estate, monkeypatch: pytest.Monke
         read_routes(cluster, monkeypatch, wrong)
 
 
-def test_the_jump_host_refuses_the_key(cluster: Estate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_jump_host_refuses_the_key(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     paramiko.ECDSAKey.generate().write_private_key_file(str(other))
     with plugin(cluster, monkeypatch) as live:
@@ -214,7 +230,10 @@ def test_the_jump_host_does_not_lead_on(cluster: Estate, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("key", ["recipientAccess", "senderGroup"])
 def test_a_listener_that_is_not_there(estate: Estate, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    with plugin(estate, monkeypatch), pytest.raises(ListenerMissingError, match="there are: IncomingMail, OutgoingMail"):
+    with (
+        plugin(estate, monkeypatch),
+        pytest.raises(ListenerMissingError, match="there are: IncomingMail, OutgoingMail"),
+    ):
         Stack({key: {**wanted()[key], "listener": "incomingmail"}}).up()
 
 
@@ -224,7 +243,9 @@ def test_a_private_listener_has_no_recipients(estate: Estate, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("key", "field"), [("mailFlowPolicy", "name"), ("senderGroup", "policy")])
-def test_a_policy_that_is_not_there(estate: Estate, monkeypatch: pytest.MonkeyPatch, key: str, field: str) -> None:
+def test_a_policy_that_is_not_there(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, key: str, field: str
+) -> None:
     before = estate.gateway.dump()
     with plugin(estate, monkeypatch), pytest.raises(PolicyMissingError, match="it has: BLOCKED, RELAYED"):
         Stack({key: {**wanted()[key], field: "THROTTLED"}}).up()
@@ -275,7 +296,10 @@ def test_the_strange_profile_stops_safely(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_bad_change_fails_alone(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two changes wait together; one cannot be staged. The other is committed, and only one thread hears of it."""
+    """Two changes wait together; one cannot be staged.
+
+    The other is committed, and only one thread hears of it.
+    """
     good, start = wanted()["smtpRoutes"], estate.journal.mark()
     provider = Stack.provider("smtpRoutes")
     place = {"gateway": "practice"}
@@ -335,11 +359,15 @@ def test_a_conflict_is_cleared_and_told(estate: Estate, monkeypatch: pytest.Monk
     assert f"route {DOMAIN}" in estate.gateway.dump()
 
 
-def test_changes_of_someone_else_in_our_session_are_refused(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_someone_else_in_our_session_are_refused(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = estate.gateway.dump()
 
     def leave_something(session: Session) -> str:
-        script = smtp_routes.write({"foreign.example": {"hosts": [{"host": "mx.example", "priority": 0, "port": 25}]}}, ())
+        script = smtp_routes.write(
+            {"foreign.example": {"hosts": [{"host": "mx.example", "priority": 0, "port": 25}]}}, ()
+        )
         return "".join(session.run(script))
 
     with plugin(estate, monkeypatch) as live:
@@ -350,7 +378,9 @@ def test_changes_of_someone_else_in_our_session_are_refused(estate: Estate, monk
     assert estate.gateway.dump() == before
 
 
-def test_an_idle_session_that_was_ended_is_opened_anew(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_session_that_was_ended_is_opened_anew(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dynamic_providers.gateway import transaction
 
     monkeypatch.setattr(transaction, "FRESH_SECONDS", 0.0)
@@ -363,7 +393,9 @@ def test_an_idle_session_that_was_ended_is_opened_anew(estate: Estate, monkeypat
     assert estate.journal.count("gateway", "connect", since=start) == 2
 
 
-def test_a_cut_while_staging_tells_every_thread_and_the_next_run_works(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_while_staging_tells_every_thread_and_the_next_run_works(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = estate.gateway.dump()
     estate.journal.when(lambda event: event.kind == "write", lambda _: estate.gateway.drop_connections())
     with plugin(estate, monkeypatch):
@@ -385,7 +417,9 @@ def test_a_cut_in_a_commit_says_that_nobody_knows(estate: Estate, monkeypatch: p
         assert estate.journal.count("gateway", "write", since=start) == 0
 
 
-def test_nothing_is_committed_for_an_engine_that_is_gone(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_committed_for_an_engine_that_is_gone(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, start = estate.gateway.dump(), estate.journal.mark()
     monkeypatch.setattr(engine, "is_alive", lambda: False)
     with plugin(estate, monkeypatch), pytest.raises(EngineGoneError):
@@ -394,7 +428,9 @@ def test_nothing_is_committed_for_an_engine_that_is_gone(estate: Estate, monkeyp
     assert estate.gateway.dump() == before
 
 
-def test_a_machines_own_settings_are_refused_before_the_first_write(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machines_own_settings_are_refused_before_the_first_write(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, start = cluster.gateway.dump(), cluster.journal.mark()
     cluster.gateway.override(("machine", cluster.gateway.members[1].host), "smtproutes")
     overridden = cluster.gateway.dump()
@@ -443,7 +479,9 @@ def test_latency_and_pager(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> N
 def test_long_values_on_a_narrow_terminal(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     domain = "a-long-label-of-a-domain.of-1999.subsidiary-of-a-group.example"
     resources: dict[str, Props] = wanted(domain=domain)
-    hosts = [{"host": f"a-host-with-number-{n}.of-many.example", "priority": n, "port": 2525} for n in range(6)]
+    hosts = [
+        {"host": f"a-host-with-number-{n}.of-many.example", "priority": n, "port": 2525} for n in range(6)
+    ]
     resources["smtpRoutes"]["routes"]["x.example"] = {"hosts": hosts}
     resources["filter"]["alternatives"] = {f"a{n}" * 30: {} for n in range(3)}
     comment = "a comment that is quite long as well, so that the line is wrapped at eighty columns"

@@ -9,7 +9,8 @@ PROMPT = "esa1.example.com> "
 BANNER = (
     "Last login: Mon Nov 23 10:00:00 2026 from 192.0.2.9\r\nAsyncOS 15.0.0 for Cisco C300V build 104\r\n\r\n"
     "Welcome to the Cisco C300V Email Security Virtual Appliance\r\n\r\n"
-    "NOTE: This session will expire if left idle for 30 minutes. Any uncommitted configuration changes will be lost. "
+    "NOTE: This session will expire if left idle for 30 minutes. Any uncommitted configuration "
+    "changes will be lost. "
     "Commit the configuration changes as soon as they are made.\r\n\r\n"
 )
 

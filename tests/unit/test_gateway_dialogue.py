@@ -230,7 +230,8 @@ def test_an_unknown_command() -> None:
 
 
 NOTICE = (
-    "\r\nNOTICE: This configuration command has not yet been configured for the current cluster mode (Machine esa1).\r\n\r\n"
+    "\r\nNOTICE: This configuration command has not yet been configured for the current cluster "
+    "mode (Machine esa1).\r\n\r\n"
     "What would you like to do?\r\n{choices}[1]> "
 )
 TO_CLUSTER = NOTICE.format(
