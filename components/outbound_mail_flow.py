@@ -66,7 +66,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
         TransportRule(
             "outbound-rule",
             **context.tenant_inputs("outboundRule"),
-            placement={"top": True},
+            placement={"top": True, "besides": [context.settings.names.inbound_rule]},
             from_scope="InOrganization",
             sent_to_scope="NotInOrganization",
             route_message_outbound_connector=context.settings.names.outbound_connector,

@@ -11,7 +11,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +44,7 @@ class Saved:
     id: str
     inputs: Props
     outputs: Props
+    needs: frozenset[str] = frozenset()  # names of the resources that it depends on
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
@@ -100,6 +101,14 @@ class Run:
         return {name: operation for operation, name in self.steps if operation != "same"}
 
 
+class Monitor(mocks.MockMonitor):  # type: ignore[misc]  # Pulumi's mocks come with few types
+    """Tells the engine what Pulumi's mocks leave out of a registration: dependencies and aliases."""
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.mocks.asked[request.name] = request
+        return super().RegisterResource(request)
+
+
 class MiniEngine(mocks.Mocks):
     """State, and the four verbs of an engine over a program."""
 
@@ -111,6 +120,7 @@ class MiniEngine(mocks.Mocks):
         self._preview = False
         self._seen: list[str] = []
         self._run = Run()
+        self.asked: dict[str, Any] = {}  # registrations as the program sends them, by name
 
     # --- verbs ----------------------------------------------------------------------------------------------
 
@@ -128,8 +138,7 @@ class MiniEngine(mocks.Mocks):
     def up(self) -> Run:
         with self._session() as run:
             self._run_program()
-            for name in self._orphans():
-                self._delete(self.state[name])
+            self._delete_all(self._orphans())
         return run
 
     def refresh(self) -> Run:
@@ -152,9 +161,13 @@ class MiniEngine(mocks.Mocks):
 
     def destroy(self) -> Run:
         with self._session() as run:
-            for name in reversed(list(self.state)):
-                self._delete(self.state[name])
+            self._delete_all(reversed(list(self.state)))
         return run
+
+    def kill(self) -> None:
+        """End all plugins at once, as with the machine: what waits for an answer gets none."""
+        for plugin in list(self._plugins.values()):
+            plugin.process.kill()
 
     # --- what the program registers -------------------------------------------------------------------------
 
@@ -173,7 +186,8 @@ class MiniEngine(mocks.Mocks):
         return self._register(args.name, args.typ, provider, inputs)
 
     def _register(self, name: str, typ: str, provider: str, news: Props) -> tuple[str, Props]:
-        plugin, old = self._plugin(provider), self.state.get(name)
+        plugin, old = self._plugin(provider), self._known(name, typ)
+        needs = frozenset(_name_of(urn) for urn in self.asked[name].dependencies)
         checked = plugin.call(
             "Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news))
         )
@@ -181,7 +195,8 @@ class MiniEngine(mocks.Mocks):
             raise Refused("; ".join(f"{name}: {failure.reason}" for failure in checked.failures))
         inputs = plain(checked.inputs)
         if old is None:
-            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}))
+            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
+        old.needs = needs
         diff = plugin.call(
             "Diff", provider_pb2.DiffRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
         )
@@ -193,12 +208,24 @@ class MiniEngine(mocks.Mocks):
             self._run.steps.append(("replace", name))
             if not self._preview:
                 self._delete(old)
-            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}))
+            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
         self._run.steps.append(("update", name))
-        if not self._preview:
-            request = provider_pb2.UpdateRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
-            old.outputs, old.inputs = plain(plugin.call("Update", request).properties), inputs
+        if self._preview:
+            return old.id, inputs  # an output that is no input is not known before
+        request = provider_pb2.UpdateRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
+        old.outputs, old.inputs = plain(plugin.call("Update", request).properties), inputs
         return old.id, old.outputs
+
+    def _known(self, name: str, typ: str) -> Saved | None:
+        """The resource in the state, by its name or by one that it had before."""
+        earlier = [alias.spec.name for alias in self.asked[name].aliases]
+        old = next((self.state[one] for one in (name, *earlier) if one in self.state), None)
+        if old is None or old.type != typ:
+            return None
+        if old.name != name and not self._preview:
+            del self.state[old.name]
+            old.name, self.state[name] = name, old
+        return old
 
     def _create(self, plugin: Plugin, new: Saved) -> tuple[str, Props]:
         self._run.steps.append(("create", new.name))
@@ -215,6 +242,16 @@ class MiniEngine(mocks.Mocks):
             "Delete", provider_pb2.DeleteRequest(id=old.id, properties=struct(old.outputs))
         )
         self.state.pop(old.name, None)
+
+    def _delete_all(self, names: Iterable[str]) -> None:
+        """What nothing else needs goes first, at once, as with the engine; the first failure ends it."""
+        left = list(names)
+        while left:
+            needed = frozenset[str]().union(*(self.state[name].needs for name in left))
+            free = [name for name in left if name not in needed]
+            with futures.ThreadPoolExecutor(len(free)) as threads:
+                list(threads.map(self._delete, [self.state[name] for name in free]))
+            left = [name for name in left if name in needed]
 
     def _orphans(self) -> list[str]:
         return [name for name in reversed(list(self.state)) if name not in self._seen]
@@ -245,10 +282,16 @@ class MiniEngine(mocks.Mocks):
 
     def _run_program(self) -> None:
         async def program() -> None:
-            mocks.set_mocks(self, project=PROJECT, stack="test", preview=self._preview)
+            mocks.set_mocks(
+                self, project=PROJECT, stack="test", preview=self._preview, monitor=Monitor(self)
+            )
             await run_pulumi_func(self.program)
 
         asyncio.run(program())
+
+
+def _name_of(urn: str) -> str:
+    return urn.rpartition("::")[2]
 
 
 def struct(props: Mapping[str, Any]) -> struct_pb2.Struct:

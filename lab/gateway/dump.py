@@ -7,7 +7,8 @@ from dataclasses import fields
 
 from lab.gateway.commands.filters import is_valid
 from lab.gateway.commands.smtproutes import render_targets
-from lab.gateway.filter_language import Comparison, Value, parse
+from lab.gateway.filter_check import parse
+from lab.gateway.filter_language import Comparison, Value
 from lab.gateway.filter_text import Layout, render
 from lab.gateway.state import ATTRIBUTES, Configuration, Destination, Listener, SenderGroup, State
 
@@ -43,7 +44,8 @@ def _routes(tables: Configuration) -> list[str]:
 
 
 def _destinations(tables: Configuration) -> list[str]:
-    lines = [] if not tables.tls_alert else ["destination setup", "  tls_alert: yes"]
+    alert = "yes" if tables.tls_alert else "no"
+    lines = ["destination setup", f"  certificate: {tables.tls_certificate}", f"  TLS alert: {alert}"]
     for domain in sorted(tables.destinations):
         entry = tables.destinations[domain]
         lines.append(f"destination {domain}")

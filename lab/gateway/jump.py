@@ -8,7 +8,7 @@ from typing import cast
 
 import asyncssh
 
-from lab.gateway.keys import fingerprint, host_key
+from lab.gateway.keys import fingerprint, host_key, practice_key
 from lab.gateway.listening import Door, Loop, Options
 from lab.journal import Journal
 
@@ -28,12 +28,7 @@ class JumpHost:
         """Refuses every forwarding, after a login that works."""
         self.refuses_connections = False
         self.host_key_seed = ""
-        self._key = asyncssh.generate_private_key("ssh-ed25519", comment="practice")
-        if self.private_key_path.exists():
-            self._key = asyncssh.read_private_key(str(self.private_key_path))
-        else:
-            self.private_key_path.touch(mode=0o600)
-            self.private_key_path.write_bytes(self._key.export_private_key())
+        self._key = practice_key(self.private_key_path)
         self._loop: Loop | None = None
         self._door: Door | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,3 +23,13 @@ def host_key(host: str, extra: str = "") -> asyncssh.SSHKey:
 def fingerprint(host: str, extra: str = "") -> str:
     """`SHA256:…` of a host's key."""
     return host_key(host, extra).get_fingerprint()
+
+
+def practice_key(path: Path) -> asyncssh.SSHKey:
+    """A user's key: read from the file, or made and written there for nobody else to read."""
+    if path.exists():
+        return asyncssh.read_private_key(str(path))
+    key = asyncssh.generate_private_key("ssh-ed25519", comment="practice")
+    path.touch(mode=0o600)
+    path.write_bytes(key.export_private_key())
+    return key

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 if TYPE_CHECKING:
-    from lab.gateway.server import LabGateway, Member
+    from lab.gateway.member import Member
+    from lab.gateway.server import LabGateway
 
 
 KbdIntChallenge = tuple[str, str, str, Sequence[tuple[str, bool]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -23,11 +23,13 @@ from lab.gateway.commands.sslconfig import sslconfig
 from lab.gateway.dump import dump_state
 from lab.gateway.hand import type_lines
 from lab.gateway.jump import JumpHost
-from lab.gateway.keys import fingerprint, host_key
+from lab.gateway.keys import host_key, practice_key
 from lab.gateway.listening import Door, Loop, Options, drop_all
 from lab.gateway.login import Login
+from lab.gateway.member import Commit, Member, Snapshot
+from lab.gateway.pending import Change
 from lab.gateway.profile import Profile
-from lab.gateway.session import Change, Session
+from lab.gateway.session import Session
 from lab.gateway.starting import starting_state
 from lab.gateway.state import Level, State
 from lab.gateway.switches import Switches
@@ -58,52 +60,6 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-@dataclass
-class Member:
-    """One appliance. `local_port` is where it listens on 127.0.0.1; `port` is what stack files say."""
-
-    host: str
-    data1: str
-    data2: str
-    serial: str
-    group: str = "Main_Group"
-    port: int = 22
-    local_port: int = 0
-
-    @property
-    def channel(self) -> str:
-        """Its name in the journal."""
-        return f"gateway:{self.host}"
-
-    @property
-    def interfaces(self) -> dict[str, str]:
-        """Interface names and addresses."""
-        return {"Data 1": self.data1, "Data 2": self.data2, "Management": "127.0.0.1"}
-
-    @property
-    def host_key(self) -> str:
-        """The fingerprint of its host key, as `ssh` shows it."""
-        return fingerprint(self.host)
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit, as the gateway remembers it."""
-
-    host: str
-    user: str
-    comment: str
-    changes: tuple[tuple[str, str], ...]
-
-
-@dataclass
-class Snapshot:
-    """Committed configuration and exported files, to go back to."""
-
-    state: State
-    files: dict[str, tuple[str, object]] = field(default_factory=dict)
-
-
 class LabGateway(Switches):
     """One gateway: standalone or a cluster. Its switches are its attributes.
 
@@ -130,7 +86,7 @@ class LabGateway(Switches):
         self._doors: list[Door] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.private_key_path = folder / "gateway-key"
-        self._key = _practice_key(self.private_key_path)
+        self._key = practice_key(self.private_key_path)
         self._rsa: asyncssh.SSHKey | None = None
         jump = profile.data["estate"].get("jump")
         self.jump: JumpHost | None = JumpHost(jump, journal, folder, self.local_port) if jump else None
@@ -290,14 +246,5 @@ class LabGateway(Switches):
             raise
         finally:
             self.sessions.remove(session)
-            self.journal.record(member.channel, "disconnect", pending=session.pending)
+            self.journal.record(member.channel, "disconnect", pending=bool(session.pending))
             process.exit(0)
-
-
-def _practice_key(path: Path) -> asyncssh.SSHKey:
-    if path.exists():
-        return asyncssh.read_private_key(str(path))
-    key = asyncssh.generate_private_key("ssh-ed25519", comment="practice")
-    path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key())
-    return key

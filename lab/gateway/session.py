@@ -7,8 +7,6 @@ import copy
 import re
 import shlex
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,35 +14,17 @@ import asyncssh
 
 from lab.gateway.console import Console
 from lab.gateway.dialogue import Abandoned, Dialogue, Disliked
+from lab.gateway.pending import OVERRIDE, Change, Mutation, Pending
 from lab.gateway.state import BASE, Configuration, Level, State
 from lab.gateway.terminal import Disconnected, IdleTooLong, Interrupted, Terminal
 
 if TYPE_CHECKING:
-    from lab.gateway.server import LabGateway, Member
-
-Mutation = Callable[[Configuration], None]
+    from lab.gateway.member import Member
+    from lab.gateway.server import LabGateway
 
 
 class LoggedOut(Exception):
     """The user has left."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One pending change; it can be applied again to a newer configuration."""
-
-    level: Level
-    table: str
-    key: str
-    what: str
-    mutate: Mutation
-
-
-OVERRIDE = "(override)"
-
-
-def _nothing(tables: Configuration) -> None:
-    """An override is applied again by copying it, not by a mutation."""
 
 
 def now() -> str:
@@ -67,10 +47,8 @@ class Session:
         self.terminal = Terminal(process, gateway)
         self.console = Console(self.terminal, self.profile, gateway, self.record)
         self.mode: Level = ("machine", member.host) if self.profile.cluster else BASE
-        self.changes: list[Change] = []
+        self.pending = Pending(gateway)
         self.last_commit: str = ""
-        self._working: State | None = None
-        self._based_on = 0
         self._process = process
         self._borrowed: Level | None = None
 
@@ -83,7 +61,7 @@ class Session:
     @property
     def state(self) -> State:
         """The pending state if there is one, else what is committed now."""
-        return self._working if self._working is not None and self.changes else self.gateway.state
+        return self.pending.state
 
     @property
     def level(self) -> Level:
@@ -98,55 +76,19 @@ class Session:
             return self.state.effective(name, self.gateway.group_of(name))
         return self.state.effective("", name) if kind == "group" else self.state.base
 
-    @property
-    def pending(self) -> bool:
-        """Whether anything waits for a commit."""
-        return bool(self.changes)
-
-    @property
-    def outdated(self) -> bool:
-        """Whether somebody else has committed since this session's first pending change."""
-        return self.pending and self._based_on != self.gateway.state.version
-
     def read(self, table: str) -> None:
         """Record that a table is about to be shown."""
         self.record("read", table=table)
 
     def write(self, table: str, key: str, what: str, mutate: Mutation) -> None:
         """Change the pending configuration and record it."""
-        mutate(self._open().own(self.level))
-        self.changes.append(Change(self.level, table, key, what, mutate))
+        self.pending.change(Change(self.level, table, key, what, mutate))
         self.record("write", table=table, key=key)
 
     def override(self, command: str, *, copied: bool) -> None:
         """Give the present group or machine settings of its own for a command, as a pending change."""
-        level = self.mode
-        source = copy.copy(self.tables) if copied else None
-        self._open().override(level, command, source)
-        self.changes.append(Change(level, command, OVERRIDE, f"settings of {level[0]} {level[1]}", _nothing))
+        self.pending.override(self.mode, command, copy.copy(self.tables) if copied else None)
         self.record("write", table=command, key=OVERRIDE)
-
-    def _open(self) -> State:
-        if self._working is None or not self.changes:
-            self._working = copy.deepcopy(self.gateway.state)
-            self._based_on = self.gateway.state.version
-        return self._working
-
-    def drop_changes(self) -> None:
-        """Forget what is pending."""
-        self.changes.clear()
-        self._working = None
-
-    def rebased(self) -> State:
-        """The pending changes applied to what is committed now; LookupError where one no longer fits."""
-        result = copy.deepcopy(self.gateway.state)
-        for change in self.changes:
-            if change.key == OVERRIDE:
-                own = self.state.overrides[change.level].configuration
-                result.override(change.level, change.table, own)
-            else:
-                change.mutate(result.own(change.level))
-        return result
 
     # The loop.
 
@@ -155,6 +97,8 @@ class Session:
         """The main prompt of the present mode."""
         kind, name = self.mode
         formats = self.profile.setting("prompts")
+        if self.gateway.service_mode:
+            kind = "service"
         return str(formats[kind]).format(host=self.member.host, name=name or self.profile.cluster)
 
     async def shell(self) -> None:
@@ -170,6 +114,9 @@ class Session:
 
     async def execute(self, line: str) -> None:
         """An exec channel: one line, commands separated by semicolons."""
+        if self.gateway.password_expired:
+            await self.console.tell("password_expired")
+            return
         try:
             for part in _semicolons(line):
                 await self.command(part)

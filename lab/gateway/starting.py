@@ -8,7 +8,7 @@ from typing import Any
 from lab.gateway.commands.filters import canonical
 from lab.gateway.commands.sender_groups import add_hosts
 from lab.gateway.commands.smtproutes import parse_targets
-from lab.gateway.filter_language import parse
+from lab.gateway.filter_check import parse
 from lab.gateway.profile import Profile
 from lab.gateway.state import (
     Configuration,

@@ -164,6 +164,7 @@ class Configuration:
     ssl: dict[str, Tls] = field(default_factory=dict)
     delivery: Delivery = field(default_factory=Delivery)
     alt_sources: dict[str, str] = field(default_factory=dict)
+    tls_certificate: str = "Demo"
     tls_alert: bool = False
     interfaces: list[str] = field(default_factory=list)
 

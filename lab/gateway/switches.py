@@ -28,6 +28,8 @@ class Switches:
     rollback_question: bool = True
 
     # Terminal.
+    service_mode: bool = False
+    """The prompt says (SERVICE)."""
     columns: int = 0
     """Width whatever the client asked for; 0 = what it asked for."""
     wrap: str = "word"
@@ -54,6 +56,7 @@ class Switches:
     # Logging in.
     auth_methods: tuple[str, ...] = ("password", "keyboard-interactive", "publickey")
     password_expired: bool = False
+    """At a terminal it must be changed first; without one the session ends."""
     host_key_seed: str = ""
     """Anything here gives other host keys, as if somebody stood in between."""
     sha1_only: bool = False

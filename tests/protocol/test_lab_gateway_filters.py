@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.gateway.filter_language import FilterError, actions, parse
+from lab.gateway.filter_check import parse
+from lab.gateway.filter_language import FilterError, actions
 from lab.gateway.filter_text import Layout, render
 from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway

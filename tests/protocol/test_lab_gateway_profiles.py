@@ -17,7 +17,14 @@ RELEASES = ("old", "new", "cluster")
 # Two questions by their nature: what, and where to (or which way).
 TWO_BY_NATURE = {"hostaccess.move", "filters.move", "filters.set"}
 # Their order is a published fact, or it is not used by anybody but a person.
-ORDER_IS_KNOWN = {"commit", "sslconfig.inbound", "sslconfig.gui", "deliveryconfig.setup", "altsrchost.new"}
+ORDER_IS_KNOWN = {
+    "commit",
+    "sslconfig.inbound",
+    "sslconfig.gui",
+    "deliveryconfig.setup",
+    "destconfig.setup",
+    "altsrchost.new",
+}
 SINGLE = {
     "smtproutes.delete",
     "destconfig.pick",

@@ -362,6 +362,18 @@ def test_an_expired_password_must_be_changed_first(gateway: LabGateway) -> None:
     assert gateway.password == "Another-One-8"
 
 
+def test_an_expired_password_ends_an_exec_channel(gateway: LabGateway) -> None:
+    gateway.password_expired = True
+    seen = execute(gateway, "version")
+    assert "Your passphrase has expired." in seen
+    assert "Current Version" not in seen
+
+
+def test_the_prompt_can_say_that_the_appliance_is_in_service(gateway: LabGateway) -> None:
+    gateway.service_mode = True
+    assert "\nesa1.bce-demo.example (SERVICE)> version\n" in gateway.type_by_hand(["version"])
+
+
 def test_host_keys_come_from_the_name_alone(gateway: LabGateway, tmp_path: Path) -> None:
     host = gateway.members[0].host
 

@@ -135,6 +135,13 @@ def test_detail_shows_one_the_default_or_all(gateway: LabGateway) -> None:
     assert every.count("Maximum messages per connection") == 3
 
 
+def test_one_question_ends_in_a_bare_prompt(gateway: LabGateway) -> None:
+    question = "nothing to keep Demo.\n> House"
+    seen = commit(gateway, "destconfig", "setup", "House", "y", "")
+    assert question in seen
+    assert "  certificate: House\n  TLS alert: yes\n" in gateway.dump()
+
+
 def test_list_shows_no_messages_limit(gateway: LabGateway) -> None:
     seen = gateway.type_by_hand(["destconfig list"])
     assert "(Default)" in seen

@@ -30,7 +30,7 @@ async def commit(session: Session, words: list[str]) -> None:
 
 async def _take_effect(session: Session, comment: str, *, silent: bool) -> None:
     gateway = session.gateway
-    changes = [(change.table, change.key) for change in session.changes]
+    changes = [(change.table, change.key) for change in session.pending.changes]
     tables = sorted({table for table, _ in changes})
     session.record("commit-started", comment=comment, tables=tables)
     await _wait(session)
@@ -44,11 +44,11 @@ async def _take_effect(session: Session, comment: str, *, silent: bool) -> None:
     new = await _settled(session)
     if new is None:
         return
-    gateway.accept(session.member, session.user, new, comment, session.changes)
+    gateway.accept(session.member, session.user, new, comment, session.pending.changes)
     session.last_commit = "\n".join(
         [f"Committed at: {now()}", f"By: {session.user}", f"Comment: {comment}", *describe(session)]
     )
-    session.drop_changes()
+    session.pending.drop()
     session.record("commit", comment=comment, tables=tables)
     if not silent:
         await session.console.tell("committed", date=now())
@@ -66,7 +66,7 @@ async def _wait(session: Session) -> None:
 
 async def _settled(session: Session) -> State | None:
     """The state to commit, after looking whether somebody else was faster; None where it must not be."""
-    if not session.outdated:
+    if not session.pending.outdated:
         return session.state
     habit = session.gateway.conflict
     if habit == "refuse":
@@ -75,12 +75,12 @@ async def _settled(session: Session) -> State | None:
     if habit == "ask" and await session.console.confirm(
         session.profile.text("conflict_question"), default=True
     ):
-        session.drop_changes()
+        session.pending.drop()
         session.record("clear")
         await session.console.tell("conflict_discarded")
         return None
     try:
-        return session.rebased()
+        return session.pending.rebased()
     except LookupError as gone:
         await _refuse(session, str(gone.args[0]))
         return None
@@ -98,7 +98,7 @@ async def clear(session: Session, words: list[str]) -> None:
         return
     if not words and not await session.console.confirm(session.profile.text("sure_to_clear"), default=True):
         return
-    session.drop_changes()
+    session.pending.drop()
     session.record("clear")
     await session.console.tell("cleared", date=now())
 
@@ -108,7 +108,7 @@ def describe(session: Session) -> list[str]:
     form = session.profile.setting("formats.showchanges")
     return [
         form["line"].format(table=change.table, key=change.key, what=change.what)
-        for change in session.changes
+        for change in session.pending.changes
     ]
 
 

@@ -175,14 +175,18 @@ async def _delete(session: Session, words: list[str]) -> None:
 
 
 async def _setup(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
-    alert = await session.console.confirm(
-        session.profile.text("destination_alert"), default=session.tables.tls_alert
+    old = (session.tables.tls_certificate, session.tables.tls_alert)
+    answers = await session.ask(
+        "destconfig.setup",
+        values={"certificate": old[0]},
+        defaults={"alert": "yes" if old[1] else "no"},
     )
+    new = (answers["certificate"] or old[0], answers["alert"] == "yes")
 
     def mutate(tables: Configuration) -> None:
-        tables.tls_alert = alert
+        tables.tls_certificate, tables.tls_alert = new
 
-    if alert != session.tables.tls_alert:
+    if new != old:
         session.write(TABLE, "setup", "changed", mutate)
 
 

@@ -6,7 +6,8 @@ import copy
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import Abandoned, Disliked
-from lab.gateway.filter_language import Filter, FilterError, names_gone, parse
+from lab.gateway.filter_check import parse
+from lab.gateway.filter_language import Filter, FilterError, names_gone
 from lab.gateway.filter_text import Layout, render
 from lab.gateway.menus import exporter, importer, run_menu
 from lab.gateway.state import Configuration, MessageFilter
