@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from components.model_walk import Path, key_of, known_paths, model_at
 from components.stack_config import NAMESPACE
-from dynamic_providers.errors import ManagedError, printable, redact
+from dynamic_providers.errors import ManagedError, clean
 from dynamic_providers.model import Model
 from dynamic_providers.refusal import REFUSED
 
@@ -41,11 +41,6 @@ class SettingsError(ManagedError):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.args[0]}:", *(f"  {line}" for line in self.lines)])
-
-
-def clean(text: str) -> str:
-    """One line that a terminal can show, without a secret."""
-    return redact(printable(redact(text)).encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def shown(path: Path) -> str:

@@ -13,7 +13,7 @@ import pulumi
 from pydantic import Field
 
 from dynamic_providers import engine
-from dynamic_providers.errors import ManagedError, register_secret, tracebacks_wanted
+from dynamic_providers.errors import ManagedError, register_secret
 from dynamic_providers.field_types import (
     Guid,
     Host,
@@ -113,8 +113,7 @@ def configure(config: pulumi.dynamic.Config) -> None:
         value = config.get(key)
         if value:
             _arguments[key] = str(value)
-    if not tracebacks_wanted():
-        sys.tracebacklimit = 0  # leaves one clean line of what the engine prints for an error
+    sys.tracebacklimit = 0  # leaves one clean line of what the engine prints for an error; see clean_errors
     engine.watch()
 
 

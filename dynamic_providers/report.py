@@ -8,7 +8,7 @@ import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from dynamic_providers import engine
-from dynamic_providers.errors import printable, redact
+from dynamic_providers.errors import clean
 
 _lock = threading.Lock()
 
@@ -24,7 +24,7 @@ def warning(text: str) -> None:
 
 
 def _say(severity: "engine_pb2.LogSeverity.ValueType", text: str) -> None:
-    line = redact(printable(text))
+    line = clean(text)
     address = engine.address()
     if address is None:
         print(line, file=sys.stderr)

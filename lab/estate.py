@@ -18,7 +18,8 @@ from lab.tenant.switches import Switches
 from lab.tenant.web import PortTaken
 
 if TYPE_CHECKING:
-    from lab.gateway.server import LabGateway, Snapshot
+    from lab.gateway.member import Snapshot
+    from lab.gateway.server import LabGateway
 
 TENANT_PORT = "tenant"
 

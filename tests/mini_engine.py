@@ -11,6 +11,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
@@ -101,12 +102,16 @@ class Run:
         return {name: operation for operation, name in self.steps if operation != "same"}
 
 
-class Monitor(mocks.MockMonitor):  # type: ignore[misc]  # Pulumi's mocks come with few types
-    """Tells the engine what Pulumi's mocks leave out of a registration: dependencies and aliases."""
+class Monitor(mocks.MockMonitor):
+    """Keeps what Pulumi's mocks leave out of a registration: dependencies and aliases."""
+
+    def __init__(self, engine: mocks.Mocks, asked: dict[str, Any]) -> None:
+        super().__init__(engine)
+        self._asked = asked
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
-        self.mocks.asked[request.name] = request
-        return super().RegisterResource(request)
+        self._asked[request.name] = request
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call] # Pulumi's mocks have no types
 
 
 class MiniEngine(mocks.Mocks):
@@ -116,11 +121,12 @@ class MiniEngine(mocks.Mocks):
         self.program, self.environment = program, environment
         self.state: dict[str, Saved] = {}
         self._plugins: dict[str, Plugin] = {}
+        self._starting: dict[str, threading.Lock] = {}
         self._arguments: dict[str, Props] = {}
         self._preview = False
         self._seen: list[str] = []
         self._run = Run()
-        self.asked: dict[str, Any] = {}  # registrations as the program sends them, by name
+        self._asked: dict[str, Any] = {}  # registrations as the program sends them, by name
 
     # --- verbs ----------------------------------------------------------------------------------------------
 
@@ -142,21 +148,8 @@ class MiniEngine(mocks.Mocks):
         return run
 
     def refresh(self) -> Run:
-        with self._session() as run:
-            for saved in list(self.state.values()):
-                answer = self._plugin(saved.provider).call(
-                    "Read",
-                    provider_pb2.ReadRequest(
-                        id=saved.id, properties=struct(saved.outputs), inputs=struct(saved.inputs)
-                    ),
-                )
-                if not answer.id:
-                    run.steps.append(("gone", saved.name))
-                    del self.state[saved.name]
-                    continue
-                inputs, outputs = plain(answer.inputs), plain(answer.properties)
-                run.steps.append(("same" if outputs == saved.outputs else "changed", saved.name))
-                saved.inputs, saved.outputs = inputs, outputs
+        with self._session() as run, futures.ThreadPoolExecutor(4) as threads:
+            list(threads.map(self._read, list(self.state.values())))
         return run
 
     def destroy(self) -> Run:
@@ -187,7 +180,7 @@ class MiniEngine(mocks.Mocks):
 
     def _register(self, name: str, typ: str, provider: str, news: Props) -> tuple[str, Props]:
         plugin, old = self._plugin(provider), self._known(name, typ)
-        needs = frozenset(_name_of(urn) for urn in self.asked[name].dependencies)
+        needs = frozenset(_name_of(urn) for urn in self._asked[name].dependencies)
         checked = plugin.call(
             "Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news))
         )
@@ -218,7 +211,7 @@ class MiniEngine(mocks.Mocks):
 
     def _known(self, name: str, typ: str) -> Saved | None:
         """The resource in the state, by its name or by one that it had before."""
-        earlier = [alias.spec.name for alias in self.asked[name].aliases]
+        earlier = [alias.spec.name for alias in self._asked[name].aliases]
         old = next((self.state[one] for one in (name, *earlier) if one in self.state), None)
         if old is None or old.type != typ:
             return None
@@ -235,6 +228,19 @@ class MiniEngine(mocks.Mocks):
         new.id, new.outputs = answer.id, plain(answer.properties)
         self.state[new.name] = new
         return new.id, new.outputs
+
+    def _read(self, saved: Saved) -> None:
+        request = provider_pb2.ReadRequest(
+            id=saved.id, properties=struct(saved.outputs), inputs=struct(saved.inputs)
+        )
+        answer = self._plugin(saved.provider).call("Read", request)
+        if not answer.id:
+            self._run.steps.append(("gone", saved.name))
+            del self.state[saved.name]
+            return
+        inputs, outputs = plain(answer.inputs), plain(answer.properties)
+        self._run.steps.append(("same" if outputs == saved.outputs else "changed", saved.name))
+        saved.inputs, saved.outputs = inputs, outputs
 
     def _delete(self, old: Saved) -> None:
         self._run.steps.append(("delete", old.name))
@@ -276,14 +282,15 @@ class MiniEngine(mocks.Mocks):
             server.stop(None).wait()
 
     def _plugin(self, provider: str) -> Plugin:
-        if provider not in self._plugins:
-            self._plugins[provider] = Plugin(self._address, self._arguments[provider], self.environment)
-        return self._plugins[provider]
+        with self._starting.setdefault(provider, threading.Lock()):
+            if provider not in self._plugins:
+                self._plugins[provider] = Plugin(self._address, self._arguments[provider], self.environment)
+            return self._plugins[provider]
 
     def _run_program(self) -> None:
         async def program() -> None:
             mocks.set_mocks(
-                self, project=PROJECT, stack="test", preview=self._preview, monitor=Monitor(self)
+                self, project=PROJECT, stack="test", preview=self._preview, monitor=Monitor(self, self._asked)
             )
             await run_pulumi_func(self.program)
 

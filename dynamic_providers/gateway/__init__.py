@@ -1,1 +1,1 @@
-"""The gateway's side: AsyncOS over SSH, from bytes (`ssh`, `shell`) by questions (`dialogue`) to commits (`transaction`)."""
+"""The gateway's side: AsyncOS over SSH, from bytes by questions and answers to commits, and its tables."""

@@ -1,10 +1,11 @@
-"""At which level of a cluster we work: always at the cluster's, and never past a group's or machine's own settings."""
+"""At which level of a cluster we work: always the cluster's, never past a machine's own settings."""
 
 import re
 from typing import TYPE_CHECKING
 
 from dynamic_providers.connections import GatewayConnection
-from dynamic_providers.gateway.dialogue import OverrideError, Question, quote
+from dynamic_providers.gateway.dialogue import OverrideError
+from dynamic_providers.gateway.question import Question, quote
 from dynamic_providers.gateway.shell import Waits
 from dynamic_providers.gateway.ssh import GatewayError
 
@@ -47,7 +48,8 @@ def enter(session: "Session", connection: GatewayConnection) -> None:
 def refuse_overrides(session: "Session", connection: GatewayConnection, table: str) -> None:
     """Ask every member, before the first write to a table, whether the cluster's settings of it count there.
 
-    At a machine's level a command without settings of its own says so in a notice, and offers the level that has them.
+    At a machine's level a command without settings of its own says so in a notice, and offers the
+    level that has them.
     """
     command = table.split(":", maxsplit=1)[0]
     if not connection.cluster or command in session.tables_checked:
@@ -82,7 +84,7 @@ def _refuse_override(session: "Session", host: str, command: str) -> None:
 
 
 def _first_screens(session: "Session", command: str) -> str:
-    """What a command says at first, and after its first verb: the notice may come at either. Nothing is changed."""
+    """What a command says at first and after its first verb: the notice may come at either."""
     screen = session.shell.command(command)
     text = screen.text
     offered = Question.of(screen).verbs if screen.waits is Waits.ANSWER and not _NOTICE.search(text) else ()

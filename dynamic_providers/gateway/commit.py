@@ -3,7 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
-from dynamic_providers.gateway.dialogue import DialogueError, Question, Script, quote
+from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.question import Question, quote
+from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.shell import ConnectionLostError, Screen, ScreenTimeoutError, Waits
 from dynamic_providers.gateway.ssh import GatewayError
 
@@ -24,7 +26,8 @@ _CONFLICT = re.compile(
 _CLEAR = re.compile(r"\bclear\b.*\bchanges\b", re.IGNORECASE | re.DOTALL)
 _CLEARED = re.compile(r"changes cleared|no changes", re.IGNORECASE)
 _NONE_PENDING = re.compile(
-    r"\b(?:no|not any|0)\b[^.\n]*\b(?:changes?|modifications?|data|differences?)\b|nothing\b[^.\n]*\b(?:pending|changed|commit)"
+    r"\b(?:no|not any|0)\b[^.\n]*\b(?:changes?|modifications?|data|differences?)\b"
+    r"|nothing\b[^.\n]*\b(?:pending|changed|commit)"
     r"|\b(?:has|have) not (?:been )?(?:changed|modified)",
     re.IGNORECASE,
 )

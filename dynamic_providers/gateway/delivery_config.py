@@ -1,8 +1,8 @@
-"""`deliveryconfig`: which interface mail leaves from. Read only; what trusts a list of addresses has to know it."""
+"""`deliveryconfig`: which interface mail leaves from. Read only."""
 
 import re
 
-from dynamic_providers.gateway.dialogue import Script
+from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.tables import rows
 from dynamic_providers.gateway.transaction import Session
 

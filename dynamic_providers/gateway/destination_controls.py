@@ -1,4 +1,7 @@
-"""Destination controls: how fast, and with how much TLS, the gateway delivers to a domain (guide: «Controles de destino»). Row c."""
+"""Destination controls: how fast, and with how much TLS, the gateway delivers to a domain.
+
+Row c. Guide: «Controles de destino».
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +12,7 @@ from pydantic import Field
 
 from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label
-from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.smtp_routes import RouteDomain
 from dynamic_providers.gateway.tables import DESTINATION_CONTROLS, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
@@ -313,7 +316,7 @@ class DestinationControlsProvider(GatewayProvider, TableProvider):
 
 
 class DestinationControls(ManagedResource, module="gateway", name="DestinationControls"):
-    """Destination controls of some domains: `controls` is domain → {connections, messagesPerConnection, tls}."""
+    """`controls` is domain → {connections, messagesPerConnection, tls}; what is left out is the default."""
 
     def __init__(
         self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None

@@ -1,4 +1,4 @@
-"""A message filter's text: our own shape recognised, whatever the appliance made of blanks, quotes and brackets."""
+"""A message filter's text: our shape recognised, whatever became of blanks, quotes and brackets."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _ENDS = frozenset(
 
 @dataclass(frozen=True)
 class Ours:
-    """A filter of our shape: mail of a group passes with one of these header values, which is taken off; else it goes."""
+    """A filter of our shape: a group's mail passes with one of these header values, and loses the header."""
 
     group: str  # as a name; the text's regular expression may lack its ^…$
     anchored: bool

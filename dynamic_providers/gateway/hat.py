@@ -1,4 +1,4 @@
-"""The host access table (HAT) as `hostaccess` prints it: mail flow policies, then sender groups from the top, then ALL."""
+"""The host access table (HAT) as `hostaccess` prints it: mail flow policies, then sender groups."""
 
 import re
 from dataclasses import dataclass, field

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from dynamic_providers.gateway.dialogue import Ask, DialogueError, Script, Step, UnknownCommandError, quote
+from dynamic_providers.gateway.dialogue import DialogueError, UnknownCommandError
+from dynamic_providers.gateway.question import quote
+from dynamic_providers.gateway.script import Ask, Script, Step
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import Session
 

@@ -1,4 +1,7 @@
-"""TLS in the mail flow policy of mail from Microsoft 365 (guide: «Ativar TLS»). Row i. Only this attribute is ours."""
+"""TLS in the mail flow policy of mail from Microsoft 365; only this attribute is ours.
+
+Row i. Guide: «Ativar TLS».
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,8 +12,8 @@ import pulumi
 from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener, PolicyName
 from dynamic_providers.gateway import listeners
-from dynamic_providers.gateway.dialogue import Ask, Flag, Keep, Pick, Script, Step
 from dynamic_providers.gateway.hat import NAME, Hat
+from dynamic_providers.gateway.script import Ask, Flag, Keep, Pick, Script, Step
 from dynamic_providers.gateway.sender_group import TABLE, read_hat, refuse_missing_policy
 from dynamic_providers.gateway.tables import POLICY, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Session

@@ -1,8 +1,9 @@
-"""The message filter that drops mail from Microsoft 365 without our secret header, and strips the header. Row l.
+"""The message filter that drops mail from Microsoft 365 without our secret header, and strips the header.
 
-Guide: «Criar um filtro de mensagem». Its text checks RELAYLIST, while its own group is RELAY_O365, and asks the reader to
-review the name: copied literally it never fires. Each stack owns its own *alternatives* of `^(a|b)$`, so rotation and
-shared gateways are the same thing; the filter comes with the first and goes with the last.
+Row l. Guide: «Criar uma regra de fluxo de e-mails». Its text checks RELAYLIST, while its own group is
+RELAY_O365, and asks the reader to review the name: copied literally it never fires. Each stack owns its own
+*alternatives* of `^(a|b)$`, so rotation and shared gateways are the same thing; the filter comes with the
+first and goes with the last.
 """
 
 import re
@@ -19,7 +20,8 @@ from dynamic_providers.entries import MISSING, RAW, Difference, Entries, Entry, 
 from dynamic_providers.errors import redact, register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
-from dynamic_providers.gateway.dialogue import Ask, Flag, Lines, Script, Step, quote
+from dynamic_providers.gateway.question import quote
+from dynamic_providers.gateway.script import Ask, Flag, Lines, Script, Step
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import FILTER, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Gateway, Session
@@ -160,7 +162,7 @@ def _move(name: str, position: int) -> Step:
 
 
 def write_script(name: str, lines: tuple[str, ...], *, there: bool, position: int) -> Script:
-    """The dialogue that makes the filter so; no lines: it goes. `position` 0: it stays where it comes to be."""
+    """The dialogue that makes the filter so; no lines: it goes. `position` 0: no move."""
     steps = [_delete(name)] if there else []
     if lines:
         steps.append(_new(lines))
@@ -206,7 +208,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         return {key: {"other": dict(wrong)} for key in keys if strange or key in values}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
-        """With the whole text and its place, where the filter that is there is another one than ours would be."""
+        """With the whole text and its place in the list, which only the way back needs."""
         found = self.live(place, keys)
         filters = _read_all(self._gateway(place))
         mine = _mine(filters, place)
@@ -250,7 +252,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         )
 
     def notes(self, props: Props) -> Iterable[str]:
-        """A filter that only lacks ^…$ around the group counts as right until it is written for another reason."""
+        """A filter that only lacks ^…$ around the group counts as right until it must be written."""
         filters = _read_all(self._gateway(props))
         mine = _mine(filters, props)
         shape = filter_text.recognise(mine.text) if mine else None

@@ -1,4 +1,7 @@
-"""The ciphers of SMTP connections that the gateway makes (guide: the note on «configuração SSL»). Row n: compared, or set."""
+"""The ciphers of SMTP connections that the gateway makes: compared with the guide's, or set.
+
+Row n. Guide: the note on «configuração SSL».
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,14 +13,17 @@ from pulumi.dynamic import CheckResult
 from dynamic_providers import report
 from dynamic_providers.entries import Entries, Entry, Place, Props, plain
 from dynamic_providers.field_types import CipherString, Label
-from dynamic_providers.gateway.dialogue import Ask, Keep, Script, Step
+from dynamic_providers.gateway.script import Ask, Keep, Script, Step
 from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, UnreadableError
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 
 TABLE = "sslconfig"
-RECOMMENDED = "HIGH:MEDIUM:@STRENGTH:!aNULL:!eNULL:!LOW:!DES:!MD5:!EXP:!PSK:!DSS:!RC2:!RC4:!SEED:!ECDSA:!ADH:!IDEA:!3DES:!SSLv2:!SSLv3"
+RECOMMENDED = (
+    "HIGH:MEDIUM:@STRENGTH:!aNULL:!eNULL:!LOW:!DES:!MD5:!EXP:!PSK:!DSS:!RC2:!RC4:!SEED:!ECDSA:!ADH:!IDEA:!3DES"
+    ":!SSLv2:!SSLv3"
+)
 """The guide's own string."""
 
 # --- model --------------------------------------------------------------------------------------------------

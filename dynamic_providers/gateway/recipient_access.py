@@ -1,4 +1,7 @@
-"""The recipient access table (RAT): whose mail the inbound listener accepts (guide: «Tabela de acesso do destinatário»). Row d."""
+"""The recipient access table (RAT): whose mail the inbound listener accepts.
+
+Row d. Guide: «Tabela de acesso do destinatário».
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +13,7 @@ from pydantic import Field
 from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener
 from dynamic_providers.gateway import listeners
-from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.smtp_routes import RouteDomain
 from dynamic_providers.gateway.tables import RECIPIENTS, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
@@ -100,7 +103,10 @@ def _add(entry: Entry, extra: str) -> None:
 # --- dialogue -----------------------------------------------------------------------------------------------
 
 _PAGE = "set the entry on the page Mail Policies > Recipient Access Table, and report the release (`version`)"
-_ADDRESS = r"enter the (?:recipient |domain )?address|\b(?:address|recipient)\b.*\b(?:entry|edit|modify|change|delete|remove|add)\b"
+_ADDRESS = (
+    r"enter the (?:recipient |domain )?address"
+    r"|\b(?:address|recipient)\b.*\b(?:entry|edit|modify|change|delete|remove|add)\b"
+)
 
 
 def read_script(listener: str) -> Script:

@@ -1,4 +1,7 @@
-"""The sender group by which the outbound listener knows Microsoft 365 (guide: «LISTA DE RETRANSMISSÃO»). Row h."""
+"""The sender group by which the outbound listener knows Microsoft 365.
+
+Row h. Guide: «Configurar LISTA DE RETRANSMISSÃO no Cisco Secure Email Gateway».
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,8 +13,8 @@ from pydantic import AfterValidator, Field
 from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import GatewayText, GroupName, Label, Listener, PolicyName
 from dynamic_providers.gateway import hat, listeners
-from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.hat import Group, Hat
+from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import SENDER_GROUP, GatewayProvider
 from dynamic_providers.gateway.transaction import Gateway, Session

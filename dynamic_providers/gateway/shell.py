@@ -1,4 +1,4 @@
-"""What AsyncOS prints, as screens: prompt learned, pager answered, echo, ANSI and carriage returns taken away.
+"""What AsyncOS prints, as screens: prompt learned, pager answered, echo and control characters taken away.
 
 A screen ends where the appliance waits: at the main prompt (learned, then matched literally), at a question
 (`[default]> `, or `> ` alone), or where it takes lines without a prompt (a filter's text).
@@ -125,7 +125,7 @@ class Shell:
 
     @property
     def mode(self) -> str:
-        """The cluster mode that the prompt shows: «Cluster hc1234», «Machine esa1.example.com»; empty when standalone."""
+        """The cluster mode that the prompt shows: «Cluster hc1234», «Machine esa1»; empty: standalone."""
         return self.prompt[1:-3] if _MODE_PROMPT.match(self.prompt) else ""
 
     # --- lines ----------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Shell:
         return Screen(text, Waits.TEXT)
 
     def _read_until(self, ended: "Ended", what: str, silence: float) -> str:
-        """Read until the last line says that it is our turn; the text without echo, pager and control characters."""
+        """Read until the last line says that it is our turn; without echo, pager and control characters."""
         deadline = time.monotonic() + SCREEN_SECONDS
         while True:
             text = self._receive(what, silence, deadline)
@@ -268,7 +268,7 @@ class Ended(Protocol):
 
 
 def clean(raw: str) -> str:
-    """Text as a terminal would show it: plain line ends, carriage returns and backspaces done, no control characters."""
+    """Text as a terminal would show it: carriage returns and backspaces done, no control characters."""
     text = re.sub(r"\r+\n", "\n", _ANSI.sub("", raw))
     if "\r" in text or "\x08" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))

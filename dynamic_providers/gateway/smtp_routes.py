@@ -1,6 +1,7 @@
 """SMTP routes: where the gateway delivers a domain's mail (guide: «Rotas SMTP»). Row e.
 
-For domains with a route the gateway does not enforce DANE, whatever the destination controls say (Cisco's own note).
+For domains with a route the gateway does not enforce DANE, whatever the destination controls say (Cisco's
+own note).
 """
 
 import re
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field
 from dynamic_providers import addresses
 from dynamic_providers.entries import RAW, Entries, Entry, Place, Props
 from dynamic_providers.field_types import Host, Label, Port
-from dynamic_providers.gateway.dialogue import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.shell import NARROW
 from dynamic_providers.gateway.tables import ROUTES, GatewayProvider, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
@@ -81,7 +82,7 @@ def parse(text: str, where: str) -> dict[str, str]:
 
 
 def _whole_rows(text: str) -> list[str]:
-    """Rows, put together again where a narrow terminal wrapped them: at a comma, a hyphen, a blank or its last column."""
+    """Rows, whole again where a narrow terminal wrapped them: at comma, hyphen, blank, last column."""
     found: list[str] = []
     last = ""
     for line in rows(text):
@@ -187,7 +188,7 @@ class SmtpRoutesProvider(GatewayProvider, TableProvider):
         return {key: {"hosts": parse_hosts(table[key], gateway.name)} for key in keys if key in table}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
-        """With the hosts as they stand there: among equal priorities their order says nothing, but is put back."""
+        """With the hosts as they stand there: the order of equal ones says nothing, but is put back."""
         table = self._gateway(place).read(TABLE, _read)
         return {key: {**entry, RAW: table[key]} for key, entry in self.live(place, keys).items()}
 

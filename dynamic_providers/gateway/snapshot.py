@@ -48,7 +48,7 @@ def _recorded(kind: str, gateway: str, names: Iterable[str]) -> Entries:
 
 
 class GatewaySnapshot(SnapshotResource, module="gateway", name="Snapshot"):
-    """Inputs: gateway, keys (kind → natural keys; those of a filter are secrets). Output: record, a secret."""
+    """Inputs: gateway, keys (kind → natural keys; a filter's are secrets). Output: record, a secret."""
 
     def __init__(
         self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None

@@ -1,4 +1,4 @@
-"""One SSH connection to a gateway: host keys pinned, through a jump host where there is one, with a wide and tall terminal."""
+"""One SSH connection to a gateway: host keys pinned, through a jump host, with a wide and tall terminal."""
 
 import base64
 import hashlib
@@ -221,7 +221,7 @@ def _log_in_to_gateway(
     """A transport that is logged in.
 
     By password where there is one; by a key where there is none, or before it where the key can only be the
-    gateway's. Each means has a connection of its own: strict servers hang up when paramiko tries a second one.
+    gateway's. Each means has a connection of its own: strict servers hang up when paramiko tries a second.
     """
     means = _means(user, where, direct=direct)
     tried: list[str] = []

@@ -1,4 +1,4 @@
-"""What all tables of the gateway share: their order in a commit, how they are read, and errors about what is printed."""
+"""What all tables of the gateway share: their order in a commit, their rows, errors about them."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,7 +6,8 @@ from typing import Any, ClassVar, TypeVar
 
 from dynamic_providers import connections
 from dynamic_providers.entries import Entries, Entry, Place, Props
-from dynamic_providers.gateway.dialogue import DialogueError, quote
+from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import Gateway, Session
 from dynamic_providers.managed_resource import ManagedProvider

@@ -1,7 +1,8 @@
-"""The one session of a process with its gateways: reads, cached; changes of four threads, staged and committed together.
+"""The one session of a process with its gateways: cached reads, and changes that are committed together.
 
-A worker thread owns the session. Provider threads hand it reads and changes and wait. Changes are staged in the order of
-their tables once four wait, or once nothing new has come for a moment, and one commit puts all of them into force.
+A worker thread owns the session. Provider threads hand it reads and changes and wait. Changes are staged in
+the order of their tables once four wait, or once nothing new has come for a moment, and one commit puts all
+of them into force.
 """
 
 import queue
@@ -17,7 +18,8 @@ from dynamic_providers import connections, engine
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.gateway import cluster
 from dynamic_providers.gateway.commit import EngineGoneError, clear, commit, refuse_foreign_changes
-from dynamic_providers.gateway.dialogue import Conversation, DialogueError, Script
+from dynamic_providers.gateway.dialogue import Conversation, DialogueError
+from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell
 from dynamic_providers.gateway.ssh import GatewayError, Line, open_line
 
@@ -183,7 +185,7 @@ class Gateway:
             change.done.set_result(None)
 
     def _stage(self, session: Session, batch: list[Change]) -> list[Change]:
-        """Stage all that can be staged; a bad change fails alone: the session is cleared and the others are staged anew."""
+        """Stage all that can be staged; a bad change fails alone: `clear`, and the others are staged anew."""
         left = list(batch)
         while left:
             bad = _first_that_fails(session, left)
@@ -253,7 +255,7 @@ def _settle(done: "Future[Any]", work: Callable[[], Any]) -> None:
 
 
 def _comment(batch: list[Change]) -> str:
-    """Who and why, for the gateway's log of commits: one line, letters that no command line takes for its own."""
+    """Who and why, for the gateway's log of commits: one line, plain characters."""
     tickets = sorted({change.ticket for change in batch if change.ticket})
     resources = [change.resource for change in batch]
     text = (

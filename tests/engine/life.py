@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def living(project: Project, estate: Estate) -> Life:
 
 
 def processes_of(project: Project) -> list[str]:
-    """The processes that still run for a project, as «pid command»: those whose working directory is its folder."""
+    """The processes that still run in a project's folder, as «pid command»."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -51,7 +52,8 @@ def processes_of(project: Project) -> list[str]:
         except OSError:
             continue  # ended while we looked, or not ours
         if cwd == project.folder and command:
-            found.append(f"{folder.name} {command.replace(bytes(1), b' ').decode(errors='replace').strip()}")
+            text = command.replace(bytes(1), b" ").decode(errors="replace").strip()
+            found.append(f"{folder.name} {text}")
     return found
 
 
@@ -61,7 +63,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        threading.Event().wait(0.05)  # no event tells of a process that ends
     return True
 
 

@@ -37,4 +37,3 @@ def test_killed_between_effect_and_checkpoint(life: Life, cmdlet: str | None) ->
     life.project.pulumi("preview", "--expect-no-changes", "--refresh")
     life.project.destroy()
     assert life.estate.dump() == life.before
-

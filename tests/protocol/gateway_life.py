@@ -1,4 +1,4 @@
-"""Resources of the gateway brought to life in this process, against the lab: what the engine would do, call by call."""
+"""Resources of the gateway brought to life in this process: what the engine would do, call by call."""
 
 import base64
 import hashlib

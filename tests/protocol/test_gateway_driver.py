@@ -42,7 +42,7 @@ def repeated_reads(estate: Estate, since: int) -> list[str]:
     seen: set[str] = set()
     again = []
     for event in estate.journal.events("gateway", since=since):
-        table = event.detail.get("table")
+        table = str(event.detail.get("table"))
         if event.kind == "write":
             seen.discard(table)
         elif event.kind == "read":

@@ -1,4 +1,4 @@
-"""The gateway driver in bad weather: every failure is one clear line with what to do, and nothing stays half done."""
+"""The gateway driver in bad weather: one clear line with what to do, and nothing stays half done."""
 
 import socket
 import tempfile
@@ -13,7 +13,7 @@ import pytest
 from dynamic_providers import engine
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.errors import ManagedError
-from dynamic_providers.gateway import outbound_filter, smtp_routes
+from dynamic_providers.gateway import filter_text, smtp_routes
 from dynamic_providers.gateway.cluster import ClusterModeError, MemberDisconnectedError
 from dynamic_providers.gateway.commit import (
     CommitRefusedError,
@@ -26,10 +26,10 @@ from dynamic_providers.gateway.dialogue import (
     AnswerRefusedError,
     NotAskedError,
     OverrideError,
-    Script,
     UnknownQuestionError,
 )
 from dynamic_providers.gateway.listeners import ListenerMissingError
+from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.sender_group import PolicyMissingError
 from dynamic_providers.gateway.shell import ConnectionLostError
 from dynamic_providers.gateway.ssh import (
@@ -455,7 +455,7 @@ def test_a_filter_that_is_refused(estate: Estate, monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> tuple[str, ...]:
         return ('office365_outbound: if (sendergroup = "x") {', "}")
 
-    monkeypatch.setattr(outbound_filter.filter_text, "render", broken)
+    monkeypatch.setattr(filter_text, "render", broken)
     with plugin(estate, monkeypatch), pytest.raises(ManagedError, match="filter") as caught:
         Stack({"filter": wanted()["filter"]}).up()
     assert "mysecretkey" not in str(caught.value)

@@ -90,6 +90,24 @@ def test_an_empty_table_offers_only_what_makes_sense(gateway: LabGateway) -> Non
     assert "- DELETE" not in empty
 
 
+def test_empty_tables_are_said_to_be_empty(gateway: LabGateway) -> None:
+    mark = gateway.journal.mark()
+    seen = gateway.type_by_hand(
+        [
+            "smtproutes clear",
+            "y",
+            "smtproutes print",
+            "filters delete all",
+            "filters detail all",
+            "filters list",
+        ]
+    )
+    assert "> smtproutes print\nThere are no routes configured.\n" in seen
+    assert "> filters detail all\nThere are no filters configured.\n" in seen
+    assert seen.endswith("> filters list\n\nNum Active Valid Name\nesa1.bce-demo.example> ")
+    assert gateway.journal.count("gateway", "read", since=mark) == 3
+
+
 def test_priorities_of_zero_are_shown_by_a_switch(gateway: LabGateway) -> None:
     assert "mail.fabrikam.example/pri" not in gateway.type_by_hand(["smtproutes print"])
     gateway.print_priority_zero = True

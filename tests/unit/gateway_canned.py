@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from dynamic_providers.gateway.dialogue import Conversation, Script
+from dynamic_providers.gateway.dialogue import Conversation
+from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.shell import Shell
 
 PROMPT = "esa1.example.com> "

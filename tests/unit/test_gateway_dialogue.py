@@ -4,24 +4,23 @@ import pytest
 
 from dynamic_providers.gateway.dialogue import (
     AnswerRefusedError,
-    Ask,
     Conversation,
     DialogueError,
-    Flag,
     NotAskedError,
     NotOfferedError,
     OverrideError,
-    Pick,
-    Question,
-    Script,
-    Step,
     UnknownCommandError,
     UnknownQuestionError,
 )
+from dynamic_providers.gateway.question import Question
+from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.shell import Screen, Waits
 from tests.unit.gateway_canned import PROMPT, logged_in, play
 
-MENU = "\r\nChoose the operation you want to perform:\r\n- NEW - Create a new entry.\r\n- PRINT - Display all entries.\r\n[]> "
+MENU = (
+    "\r\nChoose the operation you want to perform:\r\n"
+    "- NEW - Create a new entry.\r\n- PRINT - Display all entries.\r\n[]> "
+)
 NEW = Script(
     "tableconfig",
     (
@@ -73,7 +72,8 @@ def test_questions_in_another_order_and_fewer() -> None:
 
 
 def test_a_choice_is_picked_by_its_text_whatever_its_number() -> None:
-    other = "Do you want to use TLS support?\r\n1. Required\r\n2. Preferred - Verify\r\n3. No\r\n4. Preferred\r\n[3]> "
+    choices = "1. Required\r\n2. Preferred - Verify\r\n3. No\r\n4. Preferred\r\n[3]> "
+    other = f"Do you want to use TLS support?\r\n{choices}"
     play(
         NEW,
         ("tableconfig", MENU),
@@ -125,7 +125,10 @@ def test_an_unknown_question_is_quoted_and_left_with_ctrl_c() -> None:
 
 
 def test_an_earlier_line_does_not_make_an_unknown_question_known() -> None:
-    question = "The max messages per connection stay at 50.\r\n\r\nShall the appliance forget this domain now?\r\n[50]> "
+    question = (
+        "The max messages per connection stay at 50.\r\n\r\n"
+        "Shall the appliance forget this domain now?\r\n[50]> "
+    )
     shell, terminal = logged_in(("tableconfig", MENU), ("NEW", DOMAIN), ("a.example", question), *INTERRUPTED)
     with pytest.raises(UnknownQuestionError, match="forget this domain"):
         Conversation(shell, NEW).run()
@@ -180,7 +183,8 @@ def test_the_right_menu_is_found_by_going_up() -> None:
     inner = (
         "\r\nChoose the operation you want to perform:\r\n- NEW - Add a host.\r\n- PRINT - Display.\r\n[]> "
     )
-    outer = "\r\nChoose the operation you want to perform:\r\n- NEW - Create.\r\n- EDIT - Modify.\r\n- MOVE - Move.\r\n[]> "
+    head = "\r\nChoose the operation you want to perform:\r\n"
+    outer = f"{head}- NEW - Create.\r\n- EDIT - Modify.\r\n- MOVE - Move.\r\n[]> "
     script = Script(
         "hat",
         (
@@ -235,13 +239,14 @@ NOTICE = (
     "What would you like to do?\r\n{choices}[1]> "
 )
 TO_CLUSTER = NOTICE.format(
-    choices='1. Switch modes to edit at mode "Cluster hc1234".\r\n2. Start a new, empty configuration at the current mode.\r\n'
+    choices='1. Switch modes to edit at mode "Cluster hc1234".\r\n'
+    "2. Start a new, empty configuration at the current mode.\r\n"
     "3. Copy settings from another cluster mode to the current mode.\r\n"
 )
 
 
 @pytest.mark.parametrize("after_verb", [False, True])
-def test_the_cluster_notice_leads_to_the_cluster_and_the_verb_is_given_again(after_verb: bool) -> None:
+def test_the_cluster_notice_leads_to_the_cluster_and_the_verb_is_given_again(*, after_verb: bool) -> None:
     notice = [("tableconfig", MENU), ("PRINT", TO_CLUSTER)] if after_verb else [("tableconfig", TO_CLUSTER)]
     shell, terminal = logged_in(
         *notice,
@@ -257,7 +262,8 @@ def test_the_cluster_notice_leads_to_the_cluster_and_the_verb_is_given_again(aft
 
 def test_a_notice_that_leads_elsewhere_is_an_override() -> None:
     elsewhere = NOTICE.format(
-        choices='1. Switch modes to edit at mode "Machine esa2".\r\n2. Start a new, empty configuration here.\r\n'
+        choices='1. Switch modes to edit at mode "Machine esa2".\r\n'
+        "2. Start a new, empty configuration here.\r\n"
     )
     shell, _ = logged_in(("tableconfig", elsewhere), *INTERRUPTED)
     with pytest.raises(OverrideError):

@@ -166,7 +166,7 @@ def test_a_session_that_ends() -> None:
         ),
     ],
 )
-def test_a_terminal_that_stays_narrow_is_noticed(banner: str, narrow: bool) -> None:
+def test_a_terminal_that_stays_narrow_is_noticed(banner: str, *, narrow: bool) -> None:
     shell = Shell(CannedTerminal(banner + PROMPT, [("", f"\r\n{PROMPT}")]), "esa1", silence=0.0)
     shell.log_in()
     assert shell.narrow is narrow

@@ -191,6 +191,10 @@ async def _list(session: Session, words: list[str]) -> None:
 
 
 async def _detail(session: Session, words: list[str]) -> None:
+    if not session.tables.filters:
+        session.read(TABLE)
+        await session.console.tell("filters_none")
+        return
     answers = await _which(session, "filters.detail", words, "what")
     session.read(TABLE)
     form = session.profile.setting("formats.filters")

@@ -163,6 +163,9 @@ async def _delete(session: Session, words: list[str]) -> None:
 
 async def _print(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
     session.read(TABLE)
+    if not session.tables.routes:
+        await session.console.tell("routes_none")
+        return
     form = session.profile.setting("formats.smtproutes")
     lines = list(form["heading"])
     for domain, targets in session.tables.routes.items():
