@@ -39,7 +39,7 @@ from dynamic_providers.entries import (
     quoted,
     texts,
 )
-from dynamic_providers.errors import ManagedError, clean_errors, register_secret
+from dynamic_providers.errors import ManagedError, clean, clean_errors, register_secret
 from dynamic_providers.model import Model
 
 CONTEXT = ("before", "takeOver", "takeOverKey", "change")  # inputs that are never a difference by themselves
@@ -75,6 +75,7 @@ class ManagedProvider(ResourceProvider, ABC):
     identity: ClassVar[tuple[str, ...]]  # input names that say where; a change replaces
     take_over_key: ClassVar[str]  # the key of the setting `takeOver`
     secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
+    relative: ClassVar[frozenset[str]] = frozenset()  # attributes that also change when a neighbour does
 
     # --- the hooks ------------------------------------------------------------------------------------------
 
@@ -97,6 +98,19 @@ class ManagedProvider(ResourceProvider, ABC):
     def notes(self, props: Props) -> Iterable[str]:
         """What an operator should be told about these inputs at first contact, as warnings."""
         return ()
+
+    def is_left(self, place: Place, key: str, entry: Entry) -> bool:
+        """Whether what is read under a key that had to go is it, and not only what stands in its place."""
+        return True
+
+    def named(self, place: Place, key: str) -> str:
+        """How an operator is told of an entry; secret keys are named after what holds them."""
+        return f"«{key}»"
+
+    def setting(self, news: Props, key: str) -> str:
+        """What to write into the setting `takeOver` for an entry."""
+        setting = str(news.get("takeOverKey", self.take_over_key))  # two rules are two settings
+        return setting if len(self.entries(news)) == 1 else f"{setting}.{key}"
 
     def equal(self, attribute: str, theirs: Any, ours: Any) -> bool:
         """Whether an attribute counts as right. Normal forms make this plain equality nearly everywhere."""
@@ -150,7 +164,10 @@ class ManagedProvider(ResourceProvider, ABC):
         props = plain(props)
         self._register_secrets(props)
         live = self.live(self._place(props), sorted(self._before(props)))
-        actual = self.with_entries(props, live)
+        known = self.entries(props)
+        actual = self.with_entries(
+            props, {key: self._as_known(entry, known.get(key)) for key, entry in live.items()}
+        )
         return ReadResult(id_, {**actual}, {**actual})
 
     @clean_errors
@@ -192,7 +209,7 @@ class ManagedProvider(ResourceProvider, ABC):
         live = self.live(place, sorted({*wanted, *gone}))
         refused = self._refused(news, {k: v for k, v in wanted.items() if k not in owned}, live, before)
         if refused:
-            raise Refused("; ".join(refused), where=self._where(place))
+            raise Refused(_once(refused), where=self._where(place))
         changes = self._way_back(place, gone, self.entries(olds), live)
         changes |= {
             key: entry for key, entry in wanted.items() if self._differences_of(key, live.get(key), entry)
@@ -206,13 +223,18 @@ class ManagedProvider(ResourceProvider, ABC):
         self.apply(place, changes, live, {"change": props.get("change", {})})
         now = self.live(place, sorted(changes))
         wrong = [
-            f"«{d.key}» {d}"
-            for d in self._differences(now, {k: v for k, v in changes.items() if v is not None})
+            f"{self.named(place, key)} {one}"
+            for key, entry in sorted(changes.items())
+            for one in (self._differences_of(key, now.get(key), entry) if entry is not None else [])
         ]
-        wrong += [f"«{key}» is still there" for key, entry in changes.items() if entry is None and key in now]
+        wrong += [
+            f"{self.named(place, key)} is still there"
+            for key, entry in sorted(changes.items())
+            if entry is None and key in now and self.is_left(place, key, now[key])
+        ]
         if wrong:
             raise NotAsWritten(
-                f"{self.label}: written, but it does not read back so: {'; '.join(wrong)}",
+                f"{self.label}: written, but it does not read back so: {_once(wrong)}",
                 where=self._where(place),
                 fix="look for someone else at work there, then run it again",
             )
@@ -228,14 +250,14 @@ class ManagedProvider(ResourceProvider, ABC):
             now, mine = live.get(key), ours.get(key)
             if self._same(key, now, then):
                 continue
-            since = self._differences_of(key, now, mine)
+            since = [d for d in self._differences_of(key, now, mine) if d.attribute not in self.relative]
             if since:
-                touched.append(f"«{key}» ({'; '.join(str(one) for one in since)})")
+                touched.append(f"{self.named(place, key)} ({'; '.join(str(one) for one in since)})")
             changes[key] = then
         if touched:
             raise ChangedSince(
                 f"{self.label} changed since the last run, so what was there before us is not put back: "
-                f"{', '.join(touched)}",
+                f"{_once(touched)}",
                 where=self._where(place),
                 fix="`pulumi refresh` takes note of the change; "
                 "then run this again to put back what was there before us",
@@ -262,9 +284,13 @@ class ManagedProvider(ResourceProvider, ABC):
         for key in sorted(fresh):
             if record.get(key) != ABSENT and key in live and self._same(key, live[key], fresh[key]):
                 report.info(
-                    f"{self._where(place)}: {self.label} «{key}» exists and is right: will be managed"
+                    f"{self._where(place)}: {self.label} {self.named(place, key)} exists and is right: "
+                    "will be managed"
                 )
-        return [CheckFailure(self.identity[0], f"{self._where(place)}: {reason}") for reason in refused]
+        return [
+            CheckFailure(self.identity[0], clean(f"{self._where(place)}: {reason}"))
+            for reason in dict.fromkeys(refused)
+        ]
 
     def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:
         allowed = set(news.get("takeOver", []))
@@ -273,11 +299,10 @@ class ManagedProvider(ResourceProvider, ABC):
             found = self._differences_of(key, live.get(key), fresh[key]) if key in live else []
             if not found or before.get(key) == ABSENT or {"*", key} & allowed:
                 continue
-            setting = news.get("takeOverKey", self.take_over_key)  # two rules are two settings
-            setting = setting if len(self.entries(news)) == 1 else f"{setting}.{key}"
             lines.append(
-                f"{self.label} «{key}» exists and differs: {'; '.join(str(one) for one in found)}. "
-                f"To let this stack take it over, add {setting} to the setting takeOver"
+                f"{self.label} {self.named(self._place(news), key)} exists and differs: "
+                f"{'; '.join(str(one) for one in found)}. "
+                f"To let this stack take it over, add {self.setting(news, key)} to the setting takeOver"
             )
         return lines
 
@@ -300,6 +325,16 @@ class ManagedProvider(ResourceProvider, ABC):
                 report.info(f"{self.label} «{one.key}»: {one}")
             elif one.attribute == MISSING and one.key in owned:
                 report.info(f"{self.label} «{one.key}»: is gone")
+
+    def _as_known(self, live: Entry, known: Entry | None) -> Entry:
+        """What is there; what counts as right is told as the state has it, or a refresh would show it."""
+        if known is None:
+            return live
+        right = {name for name in {*live, *known} if self.equal(name, live.get(name), known.get(name))}
+        return {
+            **{name: value for name, value in live.items() if name not in right},
+            **{name: value for name, value in known.items() if name in right},
+        }
 
     def _same(self, key: str, theirs: Entry | None, ours: Entry | None) -> bool:
         return not self._differences_of(key, theirs, ours)
@@ -338,7 +373,7 @@ class ManagedProvider(ResourceProvider, ABC):
         for one in error.errors(include_input=False, include_url=False, include_context=False):
             path = ".".join(str(part) for part in one["loc"])
             shown = self.identity[0] if not one["loc"] or one["loc"][0] in self.secret else str(one["loc"][0])
-            failures.append(CheckFailure(shown, f"{path}: {one['msg']}"))
+            failures.append(CheckFailure(shown, clean(f"{path}: {one['msg']}")))
         return failures
 
 
@@ -396,6 +431,10 @@ class ManagedResource(Resource):
             if field in given:
                 given[field] = pulumi.Output.secret(given[field])
         super().__init__(provider, name, given, opts)
+
+
+def _once(lines: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(lines))
 
 
 _made: set[tuple[str, str]] = set()  # (id, key) set up by this process

@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.estate import Estate
 from lab.gateway.commands.filters import canonical
-from lab.gateway.filter_language import parse
+from lab.gateway.filter_check import parse
 from lab.gateway.state import Configuration, Destination, MessageFilter, Recipient, Sender, SenderGroup, Target
 
 DOMAIN, SHOP = "bce-demo.com", "shop.bce-demo.com"
@@ -202,9 +202,9 @@ def fill_with_others(estate: Estate) -> None:
 
 
 def _fill_gateway(tables: Configuration) -> None:
-    fill_domain(tables, DOMAIN)
+    _fill_domain(tables, DOMAIN)
     tables.routes[SHOP] = [Target("b.theirs.example"), Target("a.theirs.example")]  # equals, in their order
-    _put_recipient(tables, Recipient(SHOP, bypass_receiving=True, bypass_ldap=True))
+    _put_recipient(tables, Recipient(SHOP, bypass_receiving=True))
     tables.destinations[SHOP] = Destination(SHOP, recipient_minutes=60, recipient_limit=5)
     members = [Sender("10.1.1.1", "old relay"), Sender(".partner.example", "a partner"), Sender("10.2.0.0/16")]
     _put_group(tables, SenderGroup(GROUP, "$BLOCKED", members, "theirs (since 2019)"), 2)
@@ -214,7 +214,7 @@ def _fill_gateway(tables: Configuration) -> None:
     tables.ssl["outbound"].cipher = "HIGH:!RC4"
 
 
-def fill_domain(tables: Configuration, domain: str) -> None:
+def _fill_domain(tables: Configuration, domain: str) -> None:
     """Something else under one domain's name in all three tables."""
     tables.routes[domain] = [Target("[theirs.example]", 5, 2525), Target("203.0.113.80", 10)]
     _put_recipient(tables, Recipient(domain, "REJECT", "550 not here any more"))
@@ -290,3 +290,8 @@ def _fill_rules(estate: Estate) -> None:
         Priority=3,
         Enabled=False,
     )
+
+
+def fill_domain_with_others(estate: Estate, domain: str) -> None:
+    """Put something else under one domain's name in all three tables of the gateway."""
+    _on_gateway(lambda tables: _fill_domain(tables, domain))(estate)

@@ -8,6 +8,7 @@ It keeps the state as the engine does: a resource is in it when its create has a
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import subprocess
 import sys
@@ -111,7 +112,13 @@ class Monitor(mocks.MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
         self._asked[request.name] = request
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call] # Pulumi's mocks have no types
+        loop = asyncio.new_event_loop()  # the mocks would make one for each thread, and never close it
+        asyncio.set_event_loop(loop)
+        try:
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call] # mocks have no types
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
 
 
 class MiniEngine(mocks.Mocks):
@@ -126,12 +133,14 @@ class MiniEngine(mocks.Mocks):
         self._preview = False
         self._seen: list[str] = []
         self._run = Run()
+        self._refused: list[str] = []
         self._asked: dict[str, Any] = {}  # registrations as the program sends them, by name
 
     # --- verbs ----------------------------------------------------------------------------------------------
 
     def preview(self) -> Run:
-        """What an `up` would do, without doing it."""
+        """What an `up` would do, without doing it. Refused says all that is refused, not only the first."""
+        self._refused = []
         with self._session() as run:
             self._preview = True
             try:
@@ -139,6 +148,8 @@ class MiniEngine(mocks.Mocks):
                 run.steps += [("delete", name) for name in self._orphans()]
             finally:
                 self._preview = False
+        if self._refused:
+            raise Refused("\n".join(sorted(self._refused)))
         return run
 
     def up(self) -> Run:
@@ -156,6 +167,14 @@ class MiniEngine(mocks.Mocks):
         with self._session() as run:
             self._delete_all(reversed(list(self.state)))
         return run
+
+    def saved(self) -> tuple[dict[str, Saved], dict[str, Props]]:
+        """The state, and what the providers are given: as a file would keep it."""
+        return copy.deepcopy((self.state, self._arguments))
+
+    def load(self, saved: tuple[dict[str, Saved], dict[str, Props]]) -> None:
+        """Go on from a state that was saved."""
+        self.state, self._arguments = copy.deepcopy(saved)
 
     def kill(self) -> None:
         """End all plugins at once, as with the machine: what waits for an answer gets none."""
@@ -184,9 +203,11 @@ class MiniEngine(mocks.Mocks):
         checked = plugin.call(
             "Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news))
         )
-        if checked.failures:
-            raise Refused("; ".join(f"{name}: {failure.reason}" for failure in checked.failures))
         inputs = plain(checked.inputs)
+        failures = [f"{name}: {failure.reason}" for failure in checked.failures]
+        if failures and not self._preview:
+            raise Refused("; ".join(failures))
+        self._refused += failures
         if old is None:
             return self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
         old.needs = needs
@@ -195,7 +216,7 @@ class MiniEngine(mocks.Mocks):
         )
         if diff.changes != provider_pb2.DiffResponse.DIFF_SOME:
             self._run.steps.append(("same", name))
-            old.inputs = inputs
+            old.inputs = old.inputs if self._preview else inputs
             return old.id, old.outputs
         if diff.replaces:
             self._run.steps.append(("replace", name))

@@ -57,6 +57,10 @@ class ExchangeClient:
         """The object of that name, in whatever case. Picked from the list: `-Identity` can give others."""
         return named(self.rows(kind), name)
 
+    def alone(self, kind: Kind) -> threading.RLock:
+        """While it is held, no other thread writes that kind: what its list says stays true."""
+        return self._lock_of(kind)
+
     def write(self, kind: Kind, steps: Sequence[Step], missing: Callable[[Rows], str]) -> None:
         """Run the steps, then read until `missing` says nothing more: all that was written can be read."""
         with self._lock_of(kind):

@@ -68,17 +68,24 @@ class ExchangeObjectProvider(ObjectProvider):
     ) -> None:
         client = connections.exchange()
         for key, entry in changes.items():
-            row = client.find(self.kind, key)
-            if entry is not None:
-                self._write_one(client, Wanted(key, entry, place, context), row)
-            elif row is not None:
-                self._remove(client, key, row)
+            with client.alone(self.kind):
+                row = client.find(self.kind, key)
+                if entry is not None:
+                    self._write_one(client, Wanted(key, entry, place, context), row)
+                elif row is not None:
+                    self._remove(client, key, row)
 
-    def recorded(self, client: ExchangeClient, name: str) -> Entry:
-        """What is there under a name, with all that the way back needs. Holds others' secrets."""
+    def recorded(self, client: ExchangeClient, name: str, siblings: Sequence[str] = ()) -> Entry:
+        """What is there under a name, with all that the way back needs. Holds others' secrets.
+
+        `siblings` are the names of all objects of this kind that the stack has.
+        """
         rows = client.rows(self.kind)
         row = named(rows, name)
-        return ABSENT if row is None else {**self._entry(row, rows, {}), RAW: self._raw(row, rows)}
+        if row is None:
+            return ABSENT
+        raw = {**self._raw(row, rows), "siblings": list(siblings)}
+        return {**self._entry(row, rows, {}), RAW: raw}
 
     # --- reading --------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Absolute numbers are others' business too: only what stands above what counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dynamic_providers.exchange.admin_api import Row
@@ -71,18 +71,33 @@ def right_priority(row: Row, rows: Rows, placement: Mapping[str, Any]) -> int:
     return priority_of(row if found is None else found)
 
 
-def old_priority(row: Row | None, rows: Rows, raw: Mapping[str, Any]) -> int:
-    """The number that puts a rule back among those of its old neighbours that are still there."""
+def old_priority(row: Row | None, rows: Rows, raw: Mapping[str, Any], siblings: Iterable[str] = ()) -> int:
+    """The number that puts a rule back among its old neighbours.
+
+    It is the place with the fewest of them on the wrong side; of several such, where it stands now, else the
+    nearest to the neighbour above. `siblings` are rules of ours, which may still have to go back themselves:
+    they count where the others leave a choice.
+    """
     others = [
         str(one["Name"]).casefold() for one in in_order(rows) if row is None or one["Name"] != row["Name"]
     ]
-    above, below = ([name.casefold() for name in raw[side]] for side in ("above", "below"))
+    above, below = ({name.casefold() for name in raw[side]} for side in ("above", "below"))
+    moving = {name.casefold() for name in siblings}
+
+    def wrong(at: int) -> tuple[int, int]:
+        found = {*others[:at]} & below | {*others[at:]} & above
+        return len(found - moving), len(found)
+
+    least = min(wrong(at) for at in range(len(others) + 1))
+    fitting = [at for at in range(len(others) + 1) if wrong(at) == least]
     if row is not None:
-        at = sum(1 for one in rows if priority_of(one) < priority_of(row))
-        if not set(others[:at]) & set(below) and not set(others[at:]) & set(above):
+        now = sum(1 for one in rows if priority_of(one) < priority_of(row))
+        if now in fitting:
             return priority_of(row)
-    nearest = next((name for name in reversed(above) if name in others), None)
-    if nearest is not None:
-        return others.index(nearest) + 1
-    following = next((name for name in below if name in others), None)
-    return others.index(following) if following is not None else 0
+    return fitting[0] if above & {*others} else fitting[-1]
+
+
+def siblings_of(placement: Mapping[str, Any]) -> set[str]:
+    """The rules of ours that a placement names."""
+    below = placement.get("below")
+    return {*placement.get("besides", []), *([below] if below else [])}

@@ -33,7 +33,8 @@ class ExchangeSnapshotProvider(SnapshotProvider):
             TRANSPORT_RULE: TransportRuleProvider(),
         }
         return {
-            kind: {name: kinds[kind].recorded(client, name) for name in names} for kind, names in keys.items()
+            kind: {name: kinds[kind].recorded(client, name, names) for name in names}
+            for kind, names in keys.items()
         }
 
     @clean_errors

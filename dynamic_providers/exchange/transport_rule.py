@@ -24,6 +24,7 @@ from dynamic_providers.exchange.rule_order import (
     position,
     priority_of,
     right_priority,
+    siblings_of,
     state_of,
 )
 from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
@@ -81,6 +82,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
     take_over_key: ClassVar[str] = "transportRule"
     secret: ClassVar[frozenset[str]] = frozenset({"setHeaderValue", "other"})
     settings: ClassVar[frozenset[str]] = frozenset({"placement"})
+    relative: ClassVar[frozenset[str]] = frozenset({"position"})
 
     kind = TRANSPORT_RULE
     comment = "Comments"
@@ -139,7 +141,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
         }
 
     def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:
-        in_place = old_priority(row, rows, raw) == priority_of(row)
+        in_place = old_priority(row, rows, raw, raw["siblings"]) == priority_of(row)
         return super()._restored(row, rows, raw) and state_of(row) == raw["state"] and in_place
 
     # --- writing --------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
         [step] = super()._new_steps(wanted, rows)
         priority = {}
         if wanted.raw is not None:
-            priority = {"Priority": old_priority(None, rows, wanted.raw)}
+            priority = {"Priority": _old_priority(wanted, None, rows)}
         elif wanted.place["placement"].get("top"):
             priority = {"Priority": 0}
         enabled = _wanted_state(wanted) == "Enabled"
@@ -228,8 +230,14 @@ def _wanted_state(wanted: Wanted) -> str:
 
 def _wanted_priority(wanted: Wanted, row: Row, rows: Rows) -> int:
     if wanted.raw is not None:
-        return old_priority(row, rows, wanted.raw)
+        return _old_priority(wanted, row, rows)
     return right_priority(row, rows, wanted.place["placement"])
+
+
+def _old_priority(wanted: Wanted, row: Row | None, rows: Rows) -> int:
+    assert wanted.raw is not None
+    siblings = {*wanted.raw["siblings"], *siblings_of(wanted.place["placement"])}
+    return old_priority(row, rows, wanted.raw, siblings)
 
 
 def _unknown(row: Row, listed: str, known: frozenset[str]) -> str:

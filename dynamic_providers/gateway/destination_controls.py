@@ -14,7 +14,13 @@ from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.smtp_routes import RouteDomain
-from dynamic_providers.gateway.tables import DESTINATION_CONTROLS, GatewayProvider, rows, unreadable
+from dynamic_providers.gateway.tables import (
+    DESTINATION_CONTROLS,
+    GatewayProvider,
+    require_all,
+    rows,
+    unreadable,
+)
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
@@ -100,8 +106,8 @@ def _pairs(lines: list[str], where: str) -> Iterator[tuple[str, str]]:
     for line in lines:
         pair = _PAIR.match(line)
         if pair and pair.group(2):
-            parts = re.split(r",\s+", pair.group(2)) if "," in pair.group(2) else [pair.group(2)]
-            yield from ((pair.group(1), part) for part in parts)
+            parts = re.split(r",\s+", pair.group(2))
+            yield from ((part if len(parts) > 1 else pair.group(1), part) for part in parts)
         elif not pair:
             stripped = line.strip()
             if not re.search(r"\blimit|connection|messages|applied|system|gateway", stripped, re.IGNORECASE):
@@ -285,7 +291,10 @@ def write(changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
 
 
 def _read(session: Session) -> dict[str, list[str]]:
-    return parse(session.run(READ)[1], session.name)
+    head, printed = session.run(READ)
+    table = parse(printed, session.name)
+    require_all(session.name, TABLE, head, len(table))
+    return table
 
 
 class DestinationControlsProvider(GatewayProvider, TableProvider):

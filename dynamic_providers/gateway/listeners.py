@@ -12,6 +12,7 @@ from dynamic_providers.gateway.transaction import Session
 
 COMMAND = "listenerconfig"
 HAT_MENU = ("MOVE", "IMPORT", "EXPORT", "RESET")  # verbs that tell the table's own menu from those in it
+GROUP_MENU = ("POLICY", "RENAME")  # and the menu of one of its sender groups
 _ROW = re.compile(r"^\s*\d+\.\s+(\S.*?)\s+\(on\s+.*?\b(public|private)?\b\s*$", re.IGNORECASE | re.MULTILINE)
 
 T = TypeVar("T")

@@ -65,11 +65,17 @@ def entry_of(table: Hat, name: str, where: str) -> Entry | None:
 
 _PAGE = "set TLS on the page Mail Policies > Mail Flow Policies, then run this again"
 _NEAR_TLS = r"mandatory|address list|certificate|SMTP AUTH|require TLS to"  # they stay as they are
+_PARAMETERS = (  # what else a policy is asked for; a question about none of these is one that nobody knows
+    r"behaviou?r|message size|concurrent|per (?:connection|session|message|hour)|recipients|banner|response"
+    r"|host ?name|sender ?base|reputation|flow control|rate limit|group hosts|significant bits|harvest|DHAP"
+    r"|spam|virus|malware|graymail|outbreak|threat|domain ?key|DKIM|SPF|SIDF|DMARC|envelope sender"
+    r"|exception table|bounce|untagged|signing|verification|authentication"
+)
 _CHOICES = {"Off": (r"no", r"off"), "Preferred": (r"preferred",), "Required": (r"required",)}
 
 
 def write_script(listener: str, name: str, entry: Entry | None) -> Script:
-    """The dialogue that edits the policy: every other parameter is left as it is preset."""
+    """The dialogue that edits the policy: every other parameter that we know is left as it is preset."""
     choices = _CHOICES[str(entry["tls"])] if entry else (r".*\bdefault\b.*",)
     edit = Step(
         "EDIT",
@@ -79,7 +85,7 @@ def write_script(listener: str, name: str, entry: Entry | None) -> Script:
             Ask(_NEAR_TLS, Keep(), again=True),
             Ask(r"\bTLS\b", Pick(*choices), must=_PAGE),
             Ask(r"\bTLS\b.*\bdefault\b|\bdefault\b.*\bTLS\b", Flag(wanted=entry is not None)),
-            Ask("", Keep(), again=True),
+            Ask(_PARAMETERS, Keep(), again=True),
         ),
         menu=listeners.HAT_MENU,
     )

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult
 from pydantic import Field
 
 from dynamic_providers import report
 from dynamic_providers.entries import MISSING, RAW, Difference, Entries, Entry, Place, Props
-from dynamic_providers.errors import redact, register_secret
+from dynamic_providers.errors import register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
 from dynamic_providers.gateway.question import quote
@@ -124,8 +123,28 @@ def faults(filters: list[Filter], place: Place) -> dict[str, str]:
     return found
 
 
+def right_position(filters: list[Filter], mine: Filter | None) -> int:
+    """Where to move the filter after it was made anew, which puts it last; 0: it may stay there.
+
+    It keeps its place, and a new one goes last, as in the guide: others' filters run as before. Only above one
+    that ends the processing does it have to stand.
+    """
+    others = [one for one in filters if one is not mine]
+    place = filters.index(mine) if mine else len(others)
+    ending = (at for at, one in enumerate(others) if one.active and filter_text.ends_processing(one.text))
+    at = min(place, next(ending, place))
+    return 0 if at == len(others) else at + 1
+
+
 def _mine(filters: list[Filter], place: Place) -> Filter | None:
     return next((one for one in filters if one.name.lower() == str(place["name"]).lower()), None)
+
+
+def _to_write_back(found: Filter) -> str:
+    """The text that makes the filter again: not every release prints an inactive one's mark."""
+    if found.active:
+        return found.text
+    return re.sub(rf"^({re.escape(found.name)})\s*!?\s*:", r"\1!:", found.text)
 
 
 def _values(filters: list[Filter], place: Place) -> tuple[str, ...]:
@@ -161,14 +180,15 @@ def _move(name: str, position: int) -> Step:
     )
 
 
-def write_script(name: str, lines: tuple[str, ...], *, there: bool, position: int) -> Script:
-    """The dialogue that makes the filter so; no lines: it goes. `position` 0: no move."""
-    steps = [_delete(name)] if there else []
-    if lines:
-        steps.append(_new(lines))
-    if lines and position:
-        steps.append(_move(name, position))
-    return Script(TABLE, tuple(steps), what=f"writing the message filter {name}")
+def write_scripts(name: str, lines: tuple[str, ...], *, there: bool, position: int) -> list[Script]:
+    """The dialogues that make the filter so; no lines: it goes. `position` 0: no move.
+
+    The move is one of its own: whether the new filter was taken has to be looked at first.
+    """
+    steps = ([_delete(name)] if there else []) + ([_new(lines)] if lines else [])
+    moves = [_move(name, position)] if lines and position else []
+    what = f"writing the message filter {name}"
+    return [Script(TABLE, tuple(one), what=what) for one in (steps, moves) if one]
 
 
 # --- provider -----------------------------------------------------------------------------------------------
@@ -176,6 +196,17 @@ def write_script(name: str, lines: tuple[str, ...], *, there: bool, position: in
 
 def _read(session: Session) -> list[Filter]:
     return parse(session.run(READ)[1], session.name)
+
+
+def _run(session: Session, script: Script, name: str) -> None:
+    printed = session.run(script)
+    for step, text in zip(script.steps, printed[1:], strict=True):
+        if step.verb == "NEW" and not _ADDED.search(text):
+            raise FilterRefusedError(
+                f"the filter «{name}» is refused: «{quote(text)}»",
+                where=session.name,
+                fix="please report this with the release (`version`)",
+            )
 
 
 def _read_all(gateway: Gateway) -> list[Filter]:
@@ -214,32 +245,28 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         mine = _mine(filters, place)
         if mine is not None:
             for entry in found.values():
-                entry[RAW] = {"text": mine.text, "position": str(filters.index(mine) + 1)}
+                entry[RAW] = {"text": _to_write_back(mine), "position": str(filters.index(mine) + 1)}
         return found
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         filters = _read_all(self._gateway(place))
-        script = self._script(place, changes, filters)
+        scripts = self._scripts(place, changes, filters)
 
         def stage(session: Session) -> None:
-            printed = session.run(script)
-            for step, text in zip(script.steps, printed[1:], strict=True):
-                if step.verb == "NEW" and not _ADDED.search(text):
-                    raise FilterRefusedError(
-                        f"the filter «{place['name']}» is refused: «{quote(text)}»",
-                        where=session.name,
-                        fix="please report this with the release (`version`)",
-                    )
+            for script in scripts:
+                _run(session, script, str(place["name"]))
 
         self._change(place, TABLE, stage, changes, context, named=f"message filter {place['name']}")
 
-    def _script(self, place: Place, changes: Mapping[str, Entry | None], filters: list[Filter]) -> Script:
+    def _scripts(
+        self, place: Place, changes: Mapping[str, Entry | None], filters: list[Filter]
+    ) -> list[Script]:
         name = str(place["name"])
         mine = _mine(filters, place)
         back = [entry[RAW] for entry in changes.values() if entry and RAW in entry]
         if back:
             lines = tuple(back[0]["text"].split("\n"))
-            return write_script(name, lines, there=mine is not None, position=int(back[0]["position"]))
+            return write_scripts(name, lines, there=mine is not None, position=int(back[0]["position"]))
         values = [value for value in _values(filters, place) if value not in changes]
         values += [key for key, entry in changes.items() if entry is not None]
         lines = (
@@ -247,9 +274,8 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             if values
             else ()
         )
-        return write_script(
-            name, lines, there=mine is not None, position=1 if len(filters) > (mine is not None) else 0
-        )
+        position = right_position(filters, mine)
+        return write_scripts(name, lines, there=mine is not None, position=position)
 
     def notes(self, props: Props) -> Iterable[str]:
         """A filter that only lacks ^…$ around the group counts as right until it must be written."""
@@ -262,18 +288,26 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
                 "names that hold it"
             )
 
+    def is_left(self, place: Place, key: str, entry: Entry) -> bool:
+        """Another filter of this name, back in its place, is none of our alternatives."""
+        text = entry["other"].get("text")
+        return text is None or key in text
+
+    def named(self, place: Place, key: str) -> str:
+        return f"«{place['name']}»"
+
+    def setting(self, news: Props, key: str) -> str:
+        return self.take_over_key
+
+    def _where(self, place: Place) -> str:
+        return str(place["gateway"])
+
     # --- secrets that are keys ------------------------------------------------------------------------------
 
     def _register_secrets(self, props: Props) -> None:
         for table in (props.get(self.table_field), props.get("before")):
             for key in table if isinstance(table, Mapping) else ():
                 register_secret(str(key))
-
-    def check(self, _olds: Props, news: Props) -> CheckResult:
-        """As for every resource; what is said of a key is masked."""
-        result = super().check(_olds, news)
-        failures = [CheckFailure(one.property, redact(one.reason)) for one in result.failures]
-        return CheckResult(result.inputs, failures)
 
     def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
         """What changes inside the secret is named, not shown."""

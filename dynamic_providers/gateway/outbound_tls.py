@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import pulumi
-from pulumi.dynamic import CheckResult
+from pulumi.dynamic import CheckResult, ReadResult
 
 from dynamic_providers import report
 from dynamic_providers.entries import Entries, Entry, Place, Props, plain
+from dynamic_providers.errors import clean_errors
 from dynamic_providers.field_types import CipherString, Label
 from dynamic_providers.gateway.script import Ask, Keep, Script, Step
 from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, UnreadableError
@@ -81,12 +82,13 @@ def normal(ciphers: str) -> str:
 # --- dialogue -----------------------------------------------------------------------------------------------
 
 READ = Script(TABLE, what="reading the SSL settings")
+_KEPT = r"\b(?:methods?|protocols?|versions?|renegotiation|FIPS)\b"
 
 
 def write_script(ciphers: str) -> Script:
     """The dialogue that sets the ciphers and keeps everything else."""
     page = "set them on the page System Administration > SSL Configuration, then run this again"
-    outbound = Step("OUTBOUND", (Ask(r"\bciphers?\b", ciphers, must=page), Ask("", Keep(), again=True)))
+    outbound = Step("OUTBOUND", (Ask(r"\bciphers?\b", ciphers, must=page), Ask(_KEPT, Keep(), again=True)))
     return Script(TABLE, (outbound,), what="writing the outbound SMTP ciphers")
 
 
@@ -126,19 +128,29 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
     def with_entries(self, props: Props, entries: Entries) -> Props:
         return dict(props) if props.get("mode") == "check" else super().with_entries(props, entries)
 
+    @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        """As for every resource; where the gateway uses other ciphers, mode `check` says so in each run."""
+        """As for every resource; at first contact, mode `check` says where the gateway uses other ciphers."""
         result = super().check(_olds, news)
-        inputs = plain(result.inputs)
-        if not result.failures and inputs.get("mode") == "check":
-            theirs = self.live({"gateway": inputs["gateway"]}, ["x"])["x"]["ciphers"]
-            if theirs != normal(inputs["ciphers"]):
-                report.warning(
-                    f"{inputs['gateway']}: outbound SMTP ciphers are «{theirs}», the guide's are "
-                    f"«{inputs['ciphers']}»; "
-                    "`outbound.ciphers: set` writes them"
-                )
+        if not _olds and not result.failures:
+            self._compare(plain(result.inputs))
         return result
+
+    @clean_errors
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """As for every resource; mode `check` compares again with each refresh."""
+        self._compare(plain(props))
+        return super().read(id_, props)
+
+    def _compare(self, props: Props) -> None:
+        if props.get("mode") != "check":
+            return
+        theirs = self.live(props, ["x"])["x"]["ciphers"]
+        if theirs != normal(props["ciphers"]):
+            report.warning(
+                f"{props['gateway']}: outbound SMTP ciphers are «{theirs}», the guide's are "
+                f"«{props['ciphers']}»; the setting `outbound.ciphers: set` writes them"
+            )
 
     def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:
         return []  # there always are some, and mode `set` is the word to replace them

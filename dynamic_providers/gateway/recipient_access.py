@@ -15,7 +15,7 @@ from dynamic_providers.field_types import Label, Listener
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.smtp_routes import RouteDomain
-from dynamic_providers.gateway.tables import RECIPIENTS, GatewayProvider, rows, unreadable
+from dynamic_providers.gateway.tables import RECIPIENTS, GatewayProvider, require_all, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
@@ -163,7 +163,10 @@ class RecipientAccessProvider(GatewayProvider, TableProvider):
 
         def read(session: Session) -> Entries:
             script = read_script(listener)
-            return parse(listeners.about(session, listener, lambda: session.run(script))[-1], session.name)
+            printed = listeners.about(session, listener, lambda: session.run(script))
+            table = parse(printed[-1], session.name)
+            require_all(session.name, "recipient access table", printed[-2], len(table))
+            return table
 
         table = self._gateway(place).read(f"{TABLE}:{listener}", read)
         return {key: table[key] for key in keys if key in table}

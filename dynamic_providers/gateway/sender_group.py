@@ -112,30 +112,42 @@ def _behaviour(entry: Entry) -> Pick:
     return Pick(rf"policy:\s*\$?{policy}\b.*", rf"\$?{policy}(?: policy)?")
 
 
-def _hosts(entry: Entry) -> str:
+def _hosts_by_comment(entry: Entry) -> dict[str, list[str]]:
+    """Senders by their comment, since one is asked for all that are added at once; conditions have none."""
+    found: dict[str, list[str]] = {}
+    for one in entry["senders"]:
+        found.setdefault(str(one.get("comment", "")), []).append(str(one["host"]))
     conditions = [name for name in entry.get("other", {}) if _CONDITION.match(name)]
-    return ", ".join([*(str(one["host"]) for one in entry["senders"]), *conditions])
+    if conditions or not found:
+        found.setdefault("", []).extend(conditions)
+    return found
 
 
-def _comments(entry: Entry) -> tuple[Ask, ...]:
-    comments = [str(one["comment"]) for one in entry["senders"] if one.get("comment")]
-    sender = comments[0] if comments else ""
+def _senders(hosts: list[str], comment: str) -> tuple[Ask, ...]:
     return (
         Ask(
             r"comment.*\b(?:host|sender)s?\b(?! group)|\b(?:host|sender)(?! group)\b.*comment",
-            sender,
+            comment,
             again=True,
         ),
-        Ask(r"comment", str(entry.get("comment", ""))),
+        Ask(
+            r"\bhosts?\b.*\badd|\bsenders?\b.*\badd|\badd\b.*\b(?:hosts?|senders?)\b|enter the hosts",
+            ", ".join(hosts),
+            must=_PAGE,
+        ),
     )
 
 
-def _new(name: str, entry: Entry) -> Step:
-    return Step(
+def _new(name: str, entry: Entry) -> tuple[Step, ...]:
+    """Make the group with the senders of one comment, then add those of the others in its own menu."""
+    [(comment, hosts), *more] = _hosts_by_comment(entry).items()
+    about_senders, which_senders = _senders(hosts, comment)
+    made = Step(
         "NEW",
         (
             Ask("", Pick(r"(?:new )?sender group\b.*")),
-            *_comments(entry),
+            about_senders,
+            Ask(r"comment", str(entry.get("comment", ""))),
             Ask(r"behaviou?r|access rule|policy", _behaviour(entry), must=_PAGE),
             Ask(r"\bname\b.*\bgroup\b|\bgroup\b.*\bname\b", name, must=_PAGE),
             Ask(r"\bchange\b|\bmodify\b|\bedit\b|\bconfigure\b", Flag(wanted=False)),
@@ -143,14 +155,17 @@ def _new(name: str, entry: Entry) -> Step:
                 r"SBRS|reputation|threat feed|DNS list|DNS verification|geolocation|countr",
                 Flag(wanted=False),
             ),
-            Ask(
-                r"\bhosts?\b.*\badd|\bsenders?\b.*\badd|\badd\b.*\b(?:hosts?|senders?)\b|enter the hosts",
-                _hosts(entry),
-                must=_PAGE,
-            ),
+            which_senders,
         ),
         menu=listeners.HAT_MENU,
     )
+    open_it = Step(
+        "EDIT",
+        (Ask("", Pick(r"(?:edit )?sender group\b.*")), Ask(_WHICH_GROUP, name, must=_PAGE)),
+        menu=listeners.HAT_MENU,
+    )
+    added = (Step("NEW", _senders(hosts, comment), menu=listeners.GROUP_MENU) for comment, hosts in more)
+    return (made, open_it, *added) if more else (made,)
 
 
 def _delete(name: str) -> Step:
@@ -192,7 +207,7 @@ def write_script(listener: str, name: str, entry: Entry | None, there: Entry | N
     if there is not None and not only_moved:
         steps.append(_delete(name))
     if entry is not None and not only_moved:
-        steps.append(_new(name, entry))
+        steps += _new(name, entry)
     if entry is not None:
         now = int(there["order"]) if only_moved and there else None  # a new group comes last, before ALL
         steps.append(_move(name, int(entry["order"]), now))
@@ -234,6 +249,7 @@ class SenderGroupProvider(GatewayProvider, ObjectProvider):
     model = SenderGroupInputs
     identity = ("gateway", "listener", "name")
     take_over_key = "senderGroup"
+    relative = frozenset({"order"})
     table_order = SENDER_GROUP
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:

@@ -27,6 +27,7 @@ _ERASED = re.compile(r"\r *\r|\r\x1b\[[02]?K|\x08+ *\x08*")
 _ERASING = re.compile(r"(?:\r *|\r\x1b(?:\[[02]?)?|\x08+ *)?\Z")
 _QUESTION = re.compile(r"(?:\]> ?|\A> ?)\Z")
 _TEXT_ENTRY = re.compile(r"on its own\s+line to end\.?[ \t]*\n[ \t\n]*\Z", re.IGNORECASE)
+_PASSPHRASE = re.compile(r"\b(?:password|passphrase)\s*: ?\Z", re.IGNORECASE)
 _MODE_PROMPT = re.compile(r"\A\((?:Cluster|Group|Machine) [^()\n]+\)> \Z")
 _ANY_PROMPT = re.compile(r"\A\S[^\n]{0,200}> \Z")
 
@@ -41,6 +42,10 @@ class ScreenTimeoutError(GatewayError):
 
 class NoPromptError(GatewayError):
     """What came after the login is no command line that we know."""
+
+
+class PassphraseWantedError(GatewayError):
+    """It asks for a passphrase after the login: the account's has expired."""
 
 
 class Waits(Enum):
@@ -204,6 +209,13 @@ class Shell:
             tail = clean(self._raw[-_TAIL:])
             if ended(_last_line(tail)) or _TEXT_ENTRY.search(tail):
                 break
+            if _PASSPHRASE.search(tail):
+                raise PassphraseWantedError(
+                    f"it asks for a passphrase: «{_shown(tail)}»",
+                    where=self.name,
+                    fix="log in by hand with this user, set a new passphrase, and put it into "
+                    "GATEWAY_PASSWORD",
+                )
             self._turn_page()
         raw, self._raw = self._raw, ""
         return clean(_without_echo(_ANSI.sub("", raw), self._echo))

@@ -16,7 +16,7 @@ from dynamic_providers.entries import RAW, Entries, Entry, Place, Props
 from dynamic_providers.field_types import Host, Label, Port
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
 from dynamic_providers.gateway.shell import NARROW
-from dynamic_providers.gateway.tables import ROUTES, GatewayProvider, rows, unreadable
+from dynamic_providers.gateway.tables import ROUTES, GatewayProvider, require_all, rows, unreadable
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
@@ -169,7 +169,10 @@ def write(changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
 
 
 def _read(session: Session) -> dict[str, str]:
-    return parse(session.run(READ)[1], session.name)
+    head, printed = session.run(READ)
+    table = parse(printed, session.name)
+    require_all(session.name, TABLE, head, len(table))
+    return table
 
 
 class SmtpRoutesProvider(GatewayProvider, TableProvider):
@@ -181,6 +184,10 @@ class SmtpRoutesProvider(GatewayProvider, TableProvider):
     take_over_key = "smtpRoutes"
     table_field = "routes"
     table_order = ROUTES
+
+    def notes(self, props: Props) -> Iterable[str]:
+        """What Cisco's own page says of routes."""
+        yield "DANE is not enforced for domains that have an SMTP route"
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
         gateway = self._gateway(place)

@@ -76,6 +76,22 @@ def rows(text: str) -> Iterator[str]:
             yield line.rstrip()
 
 
+_NUMBER = re.compile(
+    r"there (?:are|is) (?:currently )?(\d+) [a-z ]*(?:routes?|entries|entry|recipients?)\b", re.IGNORECASE
+)
+
+
+def require_all(where: str, table: str, announced: str, found: int) -> None:
+    """Raise where fewer rows were read than the menu's header says that there are."""
+    number = _NUMBER.search(announced)
+    if number and int(number.group(1)) > found:
+        raise UnreadableError(
+            f"{table}: {number.group(1)} entries are announced, {found} were read",
+            where=where,
+            fix="nothing was changed; please report what the table prints, and the release (`version`)",
+        )
+
+
 def unreadable(where: str, table: str, line: str) -> UnreadableError:
     """The error for a line of a table that is not understood."""
     return UnreadableError(

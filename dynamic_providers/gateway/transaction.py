@@ -263,7 +263,7 @@ def _comment(batch: list[Change]) -> str:
         + ": "
         + ", ".join(resources)
     )
-    plain = re.sub(r"[^A-Za-z0-9 .,:;@/()_+-]", " ", text)
+    plain = re.sub(r"[^A-Za-z0-9 .,:@/()_+-]", " ", text)
     plain = re.sub(r" +", " ", plain).strip()
     return plain if len(plain) <= COMMENT_LENGTH else plain[: COMMENT_LENGTH - len(" ...")] + " ..."
 

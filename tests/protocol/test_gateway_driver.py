@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -493,3 +494,55 @@ def test_delivery_settings_can_be_read(estate: Estate, monkeypatch: pytest.Monke
             == "Auto"
         )
     assert gateway.name == NAME
+
+
+RENDERINGS: list[tuple[str, dict[str, Any]]] = [
+    ("new", {"asks_again": False}),
+    ("new", {"echo": False}),
+    ("new", {"newline": "\r\r\n"}),
+    ("new", {"columns": 80, "wrap": "hard"}),
+    ("new", {"columns": 80, "wrap": "word"}),
+    ("new", {"pager_lines": 1}),
+    ("new", {"print_priority_zero": True}),
+    ("new", {"new_group_lands": "first"}),
+    ("new", {"rollback_question": False}),
+    ("new", {"latency": {"*": 0.01}}),
+    ("old", {"columns": 80, "wrap": "hard", "pager_lines": 7}),
+    ("cluster", {"notice": "command"}),
+    ("cluster", {"notice": "verb"}),
+    ("cluster", {"notice_switch_lasts": False}),
+]
+
+
+@pytest.mark.parametrize(("running", "switches"), RENDERINGS, indirect=["running"], ids=str)
+def test_whatever_the_rendering(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, switches: dict[str, Any]
+) -> None:
+    for name, value in switches.items():
+        assert hasattr(estate.gateway, name)
+        setattr(estate.gateway, name, value)
+    before, ours = estate.gateway.dump(), stack()
+    with plugin(estate, monkeypatch):
+        ours.up()
+    with plugin(estate, monkeypatch):
+        assert ours.up() == []
+        ours.refresh()
+        assert ours.drift() == {}
+        ours.destroy()
+    assert estate.gateway.dump() == before
+
+
+def test_many_threads_share_commits(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve changes of one table at once: all of them are there, in far fewer commits."""
+    provider, start = Stack.provider("smtpRoutes"), estate.journal.mark()
+
+    def add(number: int) -> None:
+        entry = {"hosts": [{"host": f"mx{number}.example", "priority": 0, "port": 25}]}
+        provider.live({"gateway": NAME}, ["contoso.example"])
+        provider.apply({"gateway": NAME}, {f"d{number}.example": entry}, {}, {})
+
+    with plugin(estate, monkeypatch, quiet=REAL_QUIET), ThreadPoolExecutor(max_workers=12) as threads:
+        list(threads.map(add, range(12)))
+    assert all(f"route d{number}.example" in estate.gateway.dump() for number in range(12))
+    assert count(estate, "commit", start) <= 4
+    assert count(estate, "connect", start) == 1

@@ -31,7 +31,7 @@ from dynamic_providers.gateway.dialogue import (
 from dynamic_providers.gateway.listeners import ListenerMissingError
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.sender_group import PolicyMissingError
-from dynamic_providers.gateway.shell import ConnectionLostError
+from dynamic_providers.gateway.shell import ConnectionLostError, PassphraseWantedError
 from dynamic_providers.gateway.ssh import (
     HostKeyDiffersError,
     JumpHostRefusedError,
@@ -112,6 +112,12 @@ def test_a_wrong_password(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> No
             live.read(smtp_routes.TABLE, smtp_routes._read)
     assert "not-the-password" not in str(caught.value)
     assert "GATEWAY_PASSWORD" in str(caught.value)
+
+
+def test_a_passphrase_that_has_expired(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate.gateway.password_expired = True
+    with pytest.raises(PassphraseWantedError, match="set a new passphrase"):
+        read_routes(estate, monkeypatch)
 
 
 def test_nothing_to_log_in_with(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,17 +434,26 @@ def test_nothing_is_committed_for_an_engine_that_is_gone(
     assert estate.gateway.dump() == before
 
 
-def test_a_machines_own_settings_are_refused_before_the_first_write(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("level", ["machine", "group"])
+def test_own_settings_of_a_machine_or_group_are_refused_before_the_first_write(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch, level: str
 ) -> None:
+    name = cluster.gateway.members[1].host if level == "machine" else cluster.gateway.groups[0]
+    cluster.gateway.override((level, name), "smtproutes")
     before, start = cluster.gateway.dump(), cluster.journal.mark()
-    cluster.gateway.override(("machine", cluster.gateway.members[1].host), "smtproutes")
-    overridden = cluster.gateway.dump()
-    with plugin(cluster, monkeypatch), pytest.raises(OverrideError, match="member esa2"):
+    with plugin(cluster, monkeypatch), pytest.raises(OverrideError, match="without effect there"):
         Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
     assert cluster.journal.count("gateway", "write", since=start) == 0
-    assert cluster.gateway.dump() == overridden
-    assert before
+    assert cluster.gateway.dump() == before
+
+
+@pytest.mark.parametrize("notice", ["command", "verb"])
+def test_no_override_is_seen_where_there_is_none(
+    cluster: Estate, monkeypatch: pytest.MonkeyPatch, notice: str
+) -> None:
+    cluster.gateway.notice = notice
+    with plugin(cluster, monkeypatch):
+        assert Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up() == ["create smtpRoutes"]
 
 
 def test_a_member_that_is_not_connected(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:

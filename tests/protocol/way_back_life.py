@@ -1,30 +1,139 @@
-"""One customer's stack under the small engine, on an estate that can be set back: what the way-back tests do again and again."""
+"""One customer's stack under the small engine, on an estate that can be set back: for the way-back tests."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
-from lab.demo import sections
 from lab.estate import Estate, EstateSnapshot
-from tests.hands import DOMAIN, POLICY, SHOP
-from tests.mini_engine import MiniEngine, Saved
+from lab.tenant.practice import OUTBOUND_SECRET
+from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
+from tests.mini_engine import MiniEngine, Props, Run, Saved
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
-NOT_COMPARED = ("Comment:", "Comments:", "Priority:", "ConnectorSource:")
+Before = Literal["absent", "equal", "different"]
+NOT_COMPARED = ("Comment:", "Comments:", "Priority:", "ConnectorSource:", "order:")
 
 
 def values(**changes: Any) -> Values:
-    """The guide's stack with a second domain and the ciphers set; nothing but the policy is taken over."""
+    """The guide's stack with a second domain and the ciphers set; sections that are given are merged in."""
     found = sample("bce-demo-lab")
-    found["domains"] = {one: {"microsoftMx": f"{one.replace('.', '-')}.mail.protection.outlook.com"} for one in (DOMAIN, SHOP)}
-    found["outbound"] = {**found["outbound"], "ciphers": "set"}
-    found["takeOver"] = ["mailFlowPolicy"]
-    for key, value in changes.items():
-        found[key] = {**found.get(key, {}), **value} if isinstance(value, Mapping) else value
+    found["domains"] = domains(DOMAIN, SHOP)
+    found["takeOver"] = []
+    for key, value in {"outbound": {"ciphers": "set"}, **changes}.items():
+        merge = isinstance(value, Mapping) and key != "domains"
+        found[key] = {**found.get(key, {}), **value} if merge else value
     return found
+
+
+def domains(*names: str) -> Values:
+    """The section `domains`."""
+    return {one: {"microsoftMx": f"{one.replace('.', '-')}.mail.protection.outlook.com"} for one in names}
+
+
+class Stack:
+    """Settings, the secret from the environment, and an engine with its state."""
+
+    def __init__(self, estate: Estate, wanted: Values) -> None:
+        self.estate, self.wanted, self.secret = estate, wanted, OUTBOUND_SECRET
+        self.engine = MiniEngine(self._program, estate.environment)
+
+    def _program(self) -> None:
+        endpoints = {"caBundle": str(self.estate.ca_file)}
+        environment = {**self.estate.environment, "OUTBOUND_SECRET": self.secret}
+        settings = Settings.from_config({**self.wanted, "endpoints": endpoints}, environment)
+        SecureEmailIntegration("mail-flow", settings)
+
+    def up(self, wanted: Values | None = None) -> Run:
+        self.wanted = self.wanted if wanted is None else wanted
+        return self.engine.up()
+
+    def refresh_and_destroy(self) -> None:
+        self.engine.refresh()
+        self.engine.destroy()
+        assert self.engine.state == {}
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """A stack that is up, and what was there before it."""
+
+    before: EstateSnapshot
+    before_dump: str
+    after: EstateSnapshot
+    after_dump: str
+    state: tuple[dict[str, Saved], dict[str, Props]]
+
+
+class World:
+    """An estate, and stacks that were brought up on it once for all tests."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        crowd(estate)
+        self._untouched = estate.snapshot()
+        self._set_up: dict[Before, SetUp] = {}
+
+    def untouched(self) -> str:
+        """The estate as it was; its dump."""
+        self.estate.reset()
+        self.estate.restore(self._untouched)
+        return self.estate.dump()
+
+    def begin(self, before: Before) -> str:
+        """The estate with nothing of ours, or with all of it there already; its dump."""
+        self.untouched()
+        if before == "different":
+            fill_with_others(self.estate)
+        if before == "equal":
+            Stack(self.estate, values()).up()
+        return self.estate.dump()
+
+    def stack(self, before: Before) -> tuple[Stack, SetUp]:
+        """A stack that is up, on the estate as that left it."""
+        known = self._set_up.get(before)
+        take_over = list(TAKE_OVER) if before == "different" else []
+        stack = Stack(self.estate, values(takeOver=take_over))
+        if known is None:
+            before_dump, snapshot = self.begin(before), self.estate.snapshot()
+            stack.up()
+            after = self.estate.snapshot()
+            known = SetUp(snapshot, before_dump, after, self.estate.dump(), stack.engine.saved())
+            self._set_up[before] = known
+        self.estate.reset()
+        self.estate.restore(known.after)
+        stack.engine.load(known.state)
+        return stack, known
+
+
+def objects(dump: str) -> dict[str, list[str]]:
+    """A dump taken apart: heading → its lines."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in dump.splitlines():
+        if line.startswith("  "):
+            found[heading].append(line.strip())
+        elif line:
+            heading = line
+            found[heading] = []
+    return found
+
+
+def ours(dump: str) -> dict[str, list[str]]:
+    """What the dump shows of the things that a stack manages, less comments and absolute numbers."""
+    found, headings = objects(dump), [thing.heading for thing in THINGS.values()]
+    return {
+        heading: [line for line in found[heading] if not line.startswith(NOT_COMPARED)]
+        for heading in headings
+        if heading in found
+    }
+
+
+def changed(then: str, now: str) -> list[str]:
+    """Headings of the objects in which two dumps differ, for a test's message."""
+    one, other = objects(then), objects(now)
+    return sorted(heading for heading in {*one, *other} if one.get(heading) != other.get(heading))

@@ -87,6 +87,23 @@ def test_the_way_back_with_neighbours_gone(names: list[str], lost: frozenset[str
     assert [one["Name"] for one in back] == left
 
 
+@given(orders, st.integers(0, len(NAMES) - 1), st.integers(0, len(NAMES) - 1), st.booleans(), some)
+def test_two_of_ours_go_back_one_after_the_other(
+    names: list[str], first: int, second: int, swapped: bool, gone: frozenset[str]  # noqa: FBT001
+) -> None:
+    both = ["Ours", "Probe"]
+    at = {name: names.index(name) for name in both}
+    raw = {name: {"above": names[: at[name]], "below": names[at[name] + 1 :]} for name in both}
+    rows = moved(moved(tenant(names), "Ours", first), "Probe", second)
+    rows = [one for one in rows if one["Name"] not in gone & {*both}]
+    rows = tenant([str(one["Name"]) for one in rows])
+    for name in reversed(both) if swapped else both:
+        there = next((one for one in rows if one["Name"] == name), None)
+        back = rules.old_priority(there, rows, raw[name], both)
+        rows = moved(rows if there else [*rows, row(name, len(rows))], name, back)
+    assert [one["Name"] for one in rows] == names
+
+
 def test_who_still_stands_among_its_old_neighbours_is_not_moved() -> None:
     rows = tenant(["New", "A", "Ours", "Newer", "B"])
     assert rules.old_priority(own(rows), rows, {"above": ["A"], "below": ["B"]}) == 2

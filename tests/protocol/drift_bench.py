@@ -1,0 +1,204 @@
+"""What every drift case does: one estate, set up once; a change by hand; what a refresh finds and shows; repaired.
+
+A case is one engine session with fresh plugins (`plugin_nursery`), as `pulumi up --refresh` is; between cases
+estate and state go back to how the first `up` left them.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from components.secure_email_integration import SecureEmailIntegration
+from components.settings import Settings
+from dynamic_providers.managed_resource import CONTEXT
+from lab.estate import Estate
+from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved, struct
+from tests.plugin_nursery import Forked, Nursery
+from tests.unit.settings_samples import sample
+
+SECRET, PREVIOUS = "mysecretkey", "olderSecretKey7"
+SECRETS = (SECRET, PREVIOUS, "Practice-Gateway-7!", "Practice~Tenant~Secret~42")
+GONE = "nothing"
+"""Stands in `shown` for a side that has no such input."""
+
+Hand = Callable[[Estate], None]
+Shown = dict[str, tuple[Any, Any]]
+"""Input, by its path with slashes → (theirs, ours): what the engine's detailed diff would show."""
+
+
+def values(ca_file: Path) -> dict[str, Any]:
+    """The guide's stack and a little more, so that order, case and neighbours can show."""
+    found = sample("bce-demo-lab")
+    found["domains"]["shop.bce-demo.com"] = {
+        "microsoftMx": "shop-bce--demo-com.b-v1.mx.microsoft",
+        "subdomains": True,
+    }
+    found["outbound"] |= {
+        "smartHosts": ["198.51.100.186", "relay.bce-demo.example"],
+        "previousSecrets": [PREVIOUS],
+        "ciphers": "set",
+    }
+    return {**found, "endpoints": {"caBundle": str(ca_file.resolve())}}
+
+
+class DriftEngine(MiniEngine):
+    """The small engine with plugins from a nursery, and sessions of several verbs."""
+
+    def __init__(self, nursery: Nursery, settings: Settings, environment: Mapping[str, str]) -> None:
+        super().__init__(lambda: _integration(settings), environment)
+        self._nursery = nursery
+        self._shared: Run | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """All verbs within run on the same plugins, as those of `up --refresh` do."""
+        with super()._session() as run:
+            self._shared = run
+            try:
+                yield
+            finally:
+                self._shared = None
+
+    @contextmanager
+    def _session(self) -> Iterator[Run]:
+        if self._shared is None:
+            with super()._session() as run:
+                yield run
+            return
+        said = self._shared.lines
+        before = len(said)
+        self._run, self._seen = Run(), []
+        yield self._run
+        self._run.lines = said[before:]
+
+    def _plugin(self, provider: str) -> Plugin:
+        with self._starting.setdefault(provider, threading.Lock()):
+            if provider not in self._plugins:
+                process, port = self._nursery.fork(self._address, self.environment)
+                self._plugins[provider] = ForkedPlugin(process, port, self._arguments[provider])
+            return self._plugins[provider]
+
+
+class ForkedPlugin(Plugin):
+    """A plugin that a nursery has forked."""
+
+    def __init__(self, process: Forked, port: int, arguments: Props) -> None:
+        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
+        self._forked = process
+
+    def stop(self) -> None:
+        self._forked.kill()
+
+
+def _integration(settings: Settings) -> None:
+    SecureEmailIntegration("mail-flow", settings)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change by hand, and what is to be seen of it."""
+
+    name: str
+    by_hand: Hand
+    resource: str
+    shown: Shown
+    lines: tuple[str, ...] = ()
+    """What is told besides, word by word."""
+    after: Hand | None = None
+    """Takes away, after the repair, what is another's and so stays."""
+    covers: Sequence[str] = ()
+    """What is changed, by the lab's own names."""
+
+
+class Bench:
+    """Estate and engine as the first `up` left them."""
+
+    def __init__(self, estate: Estate, nursery: Nursery) -> None:
+        self.estate = estate
+        switches = estate.tenant.switches
+        switches.token_latency = switches.read_latency = switches.write_latency = (0.0, 0.0)
+        switches.lag_seconds = 0.0
+        estate.gateway.commit_seconds = 0.0
+        settings = Settings.from_config(values(estate.ca_file), estate.environment)
+        self.engine = DriftEngine(nursery, settings, estate.environment)
+        self.first = self.engine.up()
+        self.dump = estate.dump()
+        self.desired = inputs(self.engine.state)
+        self._estate = estate.snapshot()
+        self._state = copy.deepcopy(self.engine.state)
+
+    def reset(self) -> None:
+        """Back to how the first `up` left it."""
+        self.estate.restore(self._estate)
+        self.engine.state = copy.deepcopy(self._state)
+
+    def prove(self, case: Case) -> None:
+        """Changed by hand → shown as exactly that → repaired → nothing to do."""
+        case.by_hand(self.estate)
+        changed = self.estate.dump()
+        with self.engine.session():
+            refreshed = self.engine.refresh()
+            found = differences(inputs(self.engine.state), self.desired)
+            assert found == {f"{case.resource}/{path}": sides for path, sides in case.shown.items()}
+            preview = self.engine.preview()
+            assert self.estate.dump() == changed, "looking changed something"
+            assert preview.operations() == {case.resource: "update"}
+            assert sorted(told(refreshed) + told(preview)) == sorted(case.lines)
+            assert self.engine.up().operations() == {case.resource: "update"}
+            self.is_quiet()
+        if case.after:
+            case.after(self.estate)
+        assert self.estate.dump() == self.dump
+
+    def is_quiet(self) -> None:
+        """Nothing is found, shown or told."""
+        refreshed, preview = self.engine.refresh(), self.engine.preview()
+        assert differences(inputs(self.engine.state), self.desired) == {}
+        assert preview.operations() == {}
+        assert told(refreshed) + told(preview) == []
+
+
+def told(run: Run) -> list[str]:
+    """What a run said; a secret in it ends the test."""
+    for line in run.lines:
+        assert not any(secret in line for secret in SECRETS), "a secret was told"
+    return run.lines
+
+
+def inputs(state: Mapping[str, Saved]) -> dict[str, Any]:
+    """All inputs, by resource and path. A list is one value."""
+    return {
+        f"{name}/{path}": value
+        for name, saved in state.items()
+        for path, value in _leaves(saved.inputs)
+        if path.partition("/")[0] not in (*CONTEXT, "__provider")
+    }
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            yield from _leaves(inner, f"{above}{key}/")
+        else:
+            yield f"{above}{key}", inner
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Shown:
+    """Where two sets of inputs differ."""
+    both = {path: (theirs.get(path, GONE), ours.get(path, GONE)) for path in sorted({*theirs, *ours})}
+    filled = [path for path, sides in both.items() if {} not in sides]
+    return {
+        path: sides
+        for path, sides in both.items()
+        if sides[0] != sides[1] and not ({} in sides and any(one.startswith(f"{path}/") for one in filled))
+    }

@@ -1,0 +1,178 @@
+"""What releases do differently where work goes wrong, each in every release's own words."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dynamic_providers.errors import ManagedError
+from dynamic_providers.gateway import smtp_routes, transaction
+from dynamic_providers.gateway.commit import CommitRefusedError, ConflictError, ForeignChangesError
+from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.transaction import Session
+from lab.estate import Estate
+from lab.gateway.state import Target
+from lab.journal import Event
+from tests.mini_engine import Refused
+from tests.profile_stacks import complete_profiles, engine_for
+from tests.protocol.gateway_life import Stack, plugin, wanted
+
+DOMAIN, THEIRS = "contoso.example", "theirs.example"
+REASON = "The listener configuration is not valid."
+
+
+@pytest.fixture(scope="module", params=complete_profiles())
+def whole(request: pytest.FixtureRequest) -> Iterator[Estate]:
+    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), request.param) as estate:
+        yield estate
+
+
+@pytest.fixture
+def estate(whole: Estate) -> Iterator[Estate]:
+    at_first = whole.snapshot()
+    yield whole
+    whole.reset()
+    whole.restore(at_first)
+
+
+def routes() -> Stack:
+    return Stack({"smtpRoutes": wanted()["smtpRoutes"]})
+
+
+def someone_commits(estate: Estate) -> None:
+    """Another session's commit, while ours is under way."""
+    gateway = estate.gateway
+    theirs = copy.deepcopy(gateway.state)
+    theirs.base.routes[THEIRS] = [Target("mx.theirs.example")]
+    gateway.accept(gateway.members[0], "other", theirs, "theirs", [])
+
+
+def is_our_commit(event: Event) -> bool:
+    return event.kind == "commit-started"
+
+
+def nothing_is_pending(estate: Estate) -> Callable[[Session], None]:
+    def look(session: Session) -> None:
+        assert estate.gateway.profile.text("no_changes") in session.shell.command("showchanges").text
+
+    return look
+
+
+@pytest.mark.parametrize("habit", ["ask", "refuse"])
+def test_somebody_else_committed_in_between(estate: Estate, monkeypatch: pytest.MonkeyPatch, habit: str) -> None:
+    estate.gateway.conflict = habit
+    ours, mark = routes(), estate.journal.mark()
+    estate.journal.when(is_our_commit, lambda _: someone_commits(estate))
+    with plugin(estate, monkeypatch) as live:
+        with pytest.raises(ConflictError, match="taken back. Run it again|then run it again") as caught:
+            ours.up()
+        assert "\n" not in str(caught.value)
+        live.read("pending", nothing_is_pending(estate))
+        assert estate.journal.count("gateway", "clear", since=mark) == 1
+        assert f"route {DOMAIN}" not in estate.gateway.dump()
+        assert f"route {THEIRS}" in estate.gateway.dump()
+        assert ours.up() == ["create smtpRoutes"]
+    assert f"route {DOMAIN}" in estate.gateway.dump()
+    assert f"route {THEIRS}" in estate.gateway.dump()
+
+
+def test_somebody_elses_commit_is_joined_without_a_word(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate.gateway.conflict = "merge"
+    estate.journal.when(is_our_commit, lambda _: someone_commits(estate))
+    with plugin(estate, monkeypatch):
+        assert routes().up() == ["create smtpRoutes"]
+    assert f"route {DOMAIN}" in estate.gateway.dump()
+    assert f"route {THEIRS}" in estate.gateway.dump()
+
+
+def test_a_conflict_tells_every_resource_of_the_commit_and_the_next_up_is_right(estate: Estate) -> None:
+    """The whole stack over gRPC: what was committed before stays, what was not is made by the next run."""
+    before, engine = estate.dump(), engine_for(estate)
+    estate.journal.when(is_our_commit, lambda _: someone_commits(estate))
+    with pytest.raises(Refused, match=r"(?i)conflict|changed the configuration|commit was refused"):
+        engine.up()
+    engine.up()
+    assert engine.up().operations() == {}
+    assert f"route {THEIRS}" in estate.gateway.dump()
+    engine.destroy()
+    estate.gateway.state.base.routes.pop(THEIRS)
+    assert estate.dump() == before
+
+
+def test_a_commit_is_refused(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, ours, mark = estate.gateway.dump(), Stack(wanted()), estate.journal.mark()
+    estate.gateway.refuse_commit = REASON
+    with plugin(estate, monkeypatch) as live:
+        with pytest.raises(CommitRefusedError, match=REASON) as caught:
+            ours.up()
+        assert "\n" not in str(caught.value)
+        live.read("pending", nothing_is_pending(estate))
+        refused = estate.journal.count("gateway", "commit-refused", since=mark)
+        assert estate.journal.count("gateway", "clear", since=mark) == refused >= 1
+        assert estate.gateway.dump() == before
+        estate.gateway.refuse_commit = None
+        ours.up()
+    with plugin(estate, monkeypatch):
+        assert ours.up() == []
+
+
+def test_others_changes_in_our_session_are_refused_and_quoted(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, mark = estate.gateway.dump(), estate.journal.mark()
+
+    def leave_something(session: Session) -> str:
+        there = {THEIRS: {"hosts": [{"host": "mx.theirs.example", "priority": 0, "port": 25}]}}
+        return "".join(session.run(smtp_routes.write(there, ())))
+
+    with plugin(estate, monkeypatch) as live:
+        live.read("leave something", leave_something)
+        with pytest.raises(ForeignChangesError, match="changes are pending that are not ours") as caught:
+            routes().up()
+    assert THEIRS in str(caught.value)
+    assert "smtproutes" in str(caught.value)
+    assert estate.journal.count("gateway", "commit-started", since=mark) == 0
+    assert estate.gateway.dump() == before
+
+
+@pytest.mark.parametrize("asks_again", [True, False], ids=["asks-again", "falls-back-to-the-menu"])
+def test_a_value_that_it_does_not_take(estate: Estate, monkeypatch: pytest.MonkeyPatch, *, asks_again: bool) -> None:
+    """Its reason is told; nothing is left."""
+    before, mark = estate.gateway.dump(), estate.journal.mark()
+    estate.gateway.asks_again = asks_again
+    bad = {"the.bad.example": {"hosts": [{"host": "no host at all!", "priority": 0, "port": 25}]}}
+    with plugin(estate, monkeypatch) as live:
+        with pytest.raises(ManagedError, match="not a valid destination host") as caught:
+            Stack.provider("smtpRoutes").apply({"gateway": "practice"}, bad, {}, {})
+        assert isinstance(caught.value, DialogueError)
+        live.read("pending", nothing_is_pending(estate))
+    assert estate.journal.count("gateway", "commit-started", since=mark) == 0
+    assert estate.gateway.dump() == before
+
+
+def test_logged_out_for_being_idle_between_two_phases(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway's own log-out, with its message: the session is opened anew and the work goes on."""
+    monkeypatch.setattr(transaction, "FRESH_SECONDS", 0.0)
+    ours, mark = routes(), estate.journal.mark()
+    with plugin(estate, monkeypatch):
+        ours.check("smtpRoutes")
+        estate.gateway.idle_seconds = 0.05
+        Stack.provider("smtpRoutes").live({"gateway": "practice"}, [DOMAIN])
+        estate.journal.wait_for(lambda event: event.kind == "disconnect", 10, since=mark)
+        estate.gateway.idle_seconds = 0.0
+        assert ours.up() == ["create smtpRoutes"]
+    assert f"route {DOMAIN}" in estate.gateway.dump()
+
+
+def test_a_slow_gateway(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command takes its time, and so does a commit: slower, and otherwise the same."""
+    estate.gateway.latency = {"*": 0.03, "listenerconfig": 0.1}
+    before, ours = estate.gateway.dump(), Stack(wanted())
+    with plugin(estate, monkeypatch):
+        ours.up()
+        assert ours.up() == []
+    with plugin(estate, monkeypatch):
+        ours.destroy()
+    assert estate.gateway.dump() == before

@@ -1,0 +1,107 @@
+"""The same life on every release profile of the gateway, with real provider processes under the small engine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.estate import Estate
+from tests.by_hand import EVERYTHING, TAKE_OVER, change_everything
+from tests.mini_engine import MiniEngine, Props, Refused
+from tests.profile_stacks import complete_profiles, domain_of, engine_for
+
+WRITES = {"write", "commit-started", "commit", "effect"}
+
+
+@pytest.fixture(scope="module", params=complete_profiles())
+def whole(request: pytest.FixtureRequest) -> Iterator[Estate]:
+    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), request.param) as estate:
+        yield estate
+
+
+@pytest.fixture
+def estate(whole: Estate) -> Iterator[Estate]:
+    at_first = whole.snapshot()
+    yield whole
+    whole.reset()
+    whole.restore(at_first)
+
+
+def domain(estate: Estate) -> str:
+    return domain_of(estate.gateway.profile.name)
+
+
+def written(estate: Estate, since: int) -> set[str]:
+    return WRITES & {event.kind for event in estate.journal.events(since=since)}
+
+
+def all_inputs(engine: MiniEngine) -> dict[str, Props]:
+    """What the state says of each resource, less what only the way back needs."""
+    return {
+        name: {key: value for key, value in saved.inputs.items() if key != "before"}
+        for name, saved in engine.state.items()
+    }
+
+
+def changed_paths(then: Any, now: Any, path: str = "") -> set[str]:
+    """Where two properties differ: paths of keys; a list counts as one value."""
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return set() if then == now else {path}
+    keys = {*then, *now}
+    return {
+        found
+        for key in keys
+        for found in changed_paths(then.get(key), now.get(key), f"{path}.{key}".removeprefix("."))
+    }
+
+
+def test_a_whole_life(estate: Estate) -> None:
+    before, engine = estate.dump(), engine_for(estate)
+    assert set(engine.up().operations().values()) == {"create"}
+    made, mark = estate.dump(), estate.journal.mark()
+
+    assert engine.up().operations() == {}
+    assert written(estate, mark) == set()
+
+    change_everything(estate, domain(estate))
+    known, changed = all_inputs(engine), estate.dump()
+    shown = {name for kind, name in engine.refresh().steps if kind != "same"}
+    assert shown == set(EVERYTHING)
+    drift = {name: changed_paths(known[name], inputs) for name, inputs in all_inputs(engine).items()}
+    wanted = {name: {path.format(domain=domain(estate)) for path in paths} for name, paths in EVERYTHING.items()}
+    assert {name: paths for name, paths in drift.items() if paths} == wanted
+    assert engine.preview().operations() == dict.fromkeys(EVERYTHING, "update")
+    assert estate.dump() == changed
+
+    assert engine.up().operations() == dict.fromkeys(EVERYTHING, "update")
+    assert estate.dump() == made
+    assert {kind for kind, _ in engine.refresh().steps} == {"same"}
+
+    engine.destroy()
+    assert estate.dump() == before
+
+
+def test_everything_there_and_different(estate: Estate) -> None:
+    engine_for(estate).up()
+    made = estate.dump()
+    change_everything(estate, domain(estate))
+    theirs, mark = estate.dump(), estate.journal.mark()
+
+    stranger = engine_for(estate)
+    with pytest.raises(Refused, match="exists and differs.*to the setting takeOver"):
+        stranger.preview()
+    assert estate.dump() == theirs
+    assert written(estate, mark) == set()
+
+    owner = engine_for(estate, take_over=TAKE_OVER)
+    owner.preview()
+    assert estate.dump() == theirs
+    owner.up()
+    assert estate.dump() == made
+    assert owner.up().operations() == {}
+    owner.destroy()
+    assert estate.dump() == theirs
