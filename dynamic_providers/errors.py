@@ -132,7 +132,9 @@ def clean_errors(call: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return call(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - raised again, as what may be shown of it
+        except Exception as error:
+            if type(error).__qualname__ == PROJECT:
+                raise  # by a method of a base class: ready to be printed
             # With a limit of its own, since `connections` sets the one of the whole process to nothing.
             lines = traceback.format_exception(error, limit=_FRAMES) if tracebacks_wanted() else []
             raise _as_printed(_ours(error), redact("".join(lines))) from None

@@ -62,7 +62,7 @@ class NoRecord(ManagedError):
 
 
 class SameProcess(ManagedError):
-    """A key would be removed that this very run has just made under another logical name."""
+    """A key would be removed that this very run has made, or keeps, under another logical name."""
 
 
 class ManagedProvider(ResourceProvider, ABC):
@@ -144,6 +144,7 @@ class ManagedProvider(ResourceProvider, ABC):
         replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
         if replaces or has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
             return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
+        _kept.update((self._id(news), key) for key in self.entries(news))
         found = self._differences(self.entries(olds), self.entries(news))
         self._name_what_no_line_shows(found, self._before(olds))
         settings = self._settings(olds) != self._settings(news)
@@ -175,10 +176,10 @@ class ManagedProvider(ResourceProvider, ABC):
         props = plain(_props)
         self._register_secrets(props)
         place, before = self._place(props), self._before(props)
-        just_made = [key for key in before if (self._id(props), key) in _made]
-        if just_made:
+        kept = [self.named(place, key) for key in before if (self._id(props), key) in _kept]
+        if kept:
             raise SameProcess(
-                f"{self.label} {quoted(just_made)} was set up in this same run under another logical name, "
+                f"{self.label} {_once(kept)} was set up or found in this same run under another logical name, "
                 "so it is not removed",
                 where=self._where(place),
                 fix="give the renamed resource `aliases`, "
@@ -216,7 +217,7 @@ class ManagedProvider(ResourceProvider, ABC):
         }
         if changes:
             self._write(place, changes, live, news)
-        _made.update((self._id(news), key) for key in wanted)
+        _kept.update((self._id(news), key) for key in wanted)
         return {**news, "before": {key: before[key] for key in wanted}}
 
     def _write(self, place: Place, changes: dict[str, Entry | None], live: Entries, props: Props) -> None:
@@ -437,4 +438,4 @@ def _once(lines: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(lines))
 
 
-_made: set[tuple[str, str]] = set()  # (id, key) set up by this process
+_kept: set[tuple[str, str]] = set()  # (id, key) that this run has made, or found to stay

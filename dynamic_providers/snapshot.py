@@ -37,9 +37,11 @@ class SnapshotProvider(ResourceProvider, ABC):
     def configure(self, req: ConfigureRequest) -> None:
         connections.configure(req.config)
 
+    @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
         return CheckResult(news, [])
 
+    @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         olds, news = plain(_olds), plain(_news)
         replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
@@ -55,10 +57,12 @@ class SnapshotProvider(ResourceProvider, ABC):
     def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
         return UpdateResult(self._outs(plain(_news), plain(_olds).get("record", {})))
 
+    @clean_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         inputs = {k: v for k, v in props.items() if k != "record"}
         return ReadResult(id_, dict(props), inputs)  # a record of the past does not drift
 
+    @clean_errors
     def delete(self, _id: str, _props: Props) -> None:
         """Nothing was made, so nothing goes."""
 

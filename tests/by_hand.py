@@ -46,7 +46,9 @@ def change_everything(estate: Estate, domain: str) -> None:
     change_gateway(estate, domain)
     tenant = estate.tenant
     tenant.invoke_by_hand("Set-InboundConnector", Identity="Inbound from Cisco CES", RequireTls=False)
-    tenant.invoke_by_hand("Set-OutboundConnector", Identity="Outbound to Cisco CES", SmartHosts=["203.0.113.9"])
+    tenant.invoke_by_hand(
+        "Set-OutboundConnector", Identity="Outbound to Cisco CES", SmartHosts=["203.0.113.9"]
+    )
     tenant.invoke_by_hand(
         "Set-TransportRule", Identity="Bypass spam filtering - inbound email from Cisco CES", SetSCL=5
     )

@@ -130,7 +130,7 @@ class MiniEngine(mocks.Mocks):
         self._plugins: dict[str, Plugin] = {}
         self._starting: dict[str, threading.Lock] = {}
         self._arguments: dict[str, Props] = {}
-        self._preview = False
+        self._preview = self._killed = False
         self._seen: list[str] = []
         self._run = Run()
         self._refused: list[str] = []
@@ -177,9 +177,10 @@ class MiniEngine(mocks.Mocks):
         self.state, self._arguments = copy.deepcopy(saved)
 
     def kill(self) -> None:
-        """End all plugins at once, as with the machine: what waits for an answer gets none."""
-        for plugin in list(self._plugins.values()):
-            plugin.process.kill()
+        """End all plugins at once, as with the machine: what waits for an answer gets none, nor what follows."""
+        self._killed = True
+        for provider in list(self._plugins):
+            self._plugins.pop(provider).stop()
 
     # --- what the program registers -------------------------------------------------------------------------
 
@@ -293,7 +294,7 @@ class MiniEngine(mocks.Mocks):
         engine_pb2_grpc.add_EngineServicer_to_server(service, server)
         self._address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
-        self._run, self._seen = Run(lines=service.lines), []
+        self._run, self._seen, self._killed = Run(lines=service.lines), [], False
         try:
             yield self._run
         finally:
@@ -304,18 +305,30 @@ class MiniEngine(mocks.Mocks):
 
     def _plugin(self, provider: str) -> Plugin:
         with self._starting.setdefault(provider, threading.Lock()):
+            if self._killed:
+                raise Refused("the plugins were killed")
             if provider not in self._plugins:
-                self._plugins[provider] = Plugin(self._address, self._arguments[provider], self.environment)
+                self._plugins[provider] = self._start(self._arguments[provider])
             return self._plugins[provider]
+
+    def _start(self, arguments: Props) -> Plugin:
+        return Plugin(self._address, arguments, self.environment)
 
     def _run_program(self) -> None:
         async def program() -> None:
+            asyncio.get_running_loop().set_exception_handler(_only_what_is_not_raised)
             mocks.set_mocks(
                 self, project=PROJECT, stack="test", preview=self._preview, monitor=Monitor(self, self._asked)
             )
             await run_pulumi_func(self.program)
 
         asyncio.run(program())
+
+
+def _only_what_is_not_raised(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The run raises a refusal itself; Pulumi leaves it in other futures, too, which nobody asks."""
+    if not isinstance(context.get("exception"), Refused):
+        loop.default_exception_handler(context)
 
 
 def _name_of(urn: str) -> str:

@@ -49,6 +49,7 @@ class Nursery:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        ours.settimeout(30)  # seconds, of which loading everything takes one or two
         self._asking = ours
         self._answers = ours.makefile("r", encoding="ascii")
         self._process = subprocess.Popen(

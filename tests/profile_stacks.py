@@ -1,4 +1,4 @@
-"""A whole stack for each release profile of the lab: which profiles can be set up, and the program to do it."""
+"""A whole stack for each release profile of the lab that can be set up, and the program to do it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ def stack_of(profile: str) -> str:
 
 def domain_of(profile: str) -> str:
     """The stack's main domain."""
-    return next(iter(sample(stack_of(profile))["domains"]))
+    return str(next(iter(sample(stack_of(profile))["domains"])))
 
 
-def program(estate: Estate, changes: Mapping[str, Mapping[str, Any]], take_over: tuple[str, ...]) -> Callable[[], None]:
-    """The program on a profile's stack file, some sections changed, and its own take-over keys if none are given."""
+def program(
+    estate: Estate, changes: Mapping[str, Mapping[str, Any]], take_over: tuple[str, ...]
+) -> Callable[[], None]:
+    """The program on a profile's stack file, some sections changed, and other take-over keys if given."""
     values: Values = sample(stack_of(estate.gateway.profile.name))
     values["endpoints"] = {"caBundle": str(estate.ca_file.resolve())}
     for section, inner in changes.items():
@@ -55,6 +57,6 @@ def program(estate: Estate, changes: Mapping[str, Mapping[str, Any]], take_over:
 def engine_for(
     estate: Estate, changes: Mapping[str, Mapping[str, Any]] | None = None, take_over: tuple[str, ...] = ()
 ) -> MiniEngine:
-    """A small engine with nothing in its state. Ciphers are set, so that every dialogue that writes is used."""
+    """A small engine with an empty state. Ciphers are set, so that every dialogue that writes is used."""
     changes = changes if changes is not None else {"outbound": {"ciphers": "set"}}
     return MiniEngine(program(estate, changes, take_over), estate.environment)

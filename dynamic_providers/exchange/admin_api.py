@@ -141,26 +141,26 @@ class AdminApi:
     def _not_allowed(self, response: requests.Response, token: Token, where: str) -> NotAllowed:
         """Neither role → 401; app role alone, or unknown cmdlet → 403. The token tells of the app role."""
         reason, request = reason_headers(response), request_id(response)
-        said = f"{response.status_code}{f' ({reason})' if reason else ''}"
+        status, said = response.status_code, f"; Exchange says: {reason}" if reason else ""
         client = self._authority.client_id
         if token.lacks(_APP_ROLE):
             return AppRoleMissing(
-                f"not allowed, {said}: the app registration {client} lacks the app role {_APP_ROLE}",
+                f"not allowed ({status}): the app registration {client} lacks the app role {_APP_ROLE}{said}",
                 where=where,
                 fix="give it that application permission of Office 365 Exchange Online, with admin consent",
                 request_id=request,
             )
         if response.status_code == 403:
             return DirectoryRoleMissing(
-                f"not allowed, {said}: the app role {_APP_ROLE} is there, but the service principal of "
-                f"{client} has no directory role that allows this cmdlet",
+                f"not allowed ({status}): the app role {_APP_ROLE} is there, but the service principal of "
+                f"{client} has no directory role that allows this cmdlet{said}",
                 where=where,
                 fix="make it Exchange Administrator in Entra (Global Reader is enough to preview); "
                 "that can take minutes to act",
                 request_id=request,
             )
         return TokenRefused(
-            f"not allowed, {said}: a new token was refused too",
+            f"not allowed ({status}): a new token was refused too{said}",
             where=where,
             fix=f"check the app role {_APP_ROLE} and its consent, tenant.id and tenant.cloud",
             request_id=request,
@@ -194,7 +194,8 @@ class AdminApi:
         error = state.outcome.exception() if state.outcome else None
         assert isinstance(error, Transient)
         asked = f", and the server asks to wait {error.retry_after:g} s more" if error.retry_after else ""
-        spent = f"{state.attempt_number} attempts in {state.seconds_since_start or 0:.0f} s"
+        times = state.attempt_number
+        spent = f"{times} attempt{'s' if times > 1 else ''} in {state.seconds_since_start or 0:.0f} s"
         raise type(error)(
             f"{error.what}; given up after {spent}{asked}",
             where=error.where,

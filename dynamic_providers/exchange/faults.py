@@ -28,6 +28,7 @@ _SAYS_NOTHING = re.compile(r"Exception of type '[^']*' was thrown\.?")
 _PASSING = re.compile(
     "CmdletProxyNotAvailableFailure|ServerBusyException|TransientException|BackendCommunicationException"
 )
+_REASON = re.compile(r"""\b(?:reason|error|error_description)=(["'])(.*?)\1""")  # the rest is for machines
 _TOO_MANY = "maximum number of concurrent requests"
 _ECHOED_SECRET = re.compile(r"(SetHeaderValue\W{1,5})(?:\"[^\"]*\"?|'[^']*'?|[^\s,;\"']+)", re.IGNORECASE)
 _BY_TYPE: tuple[tuple[str, type[CmdletRefused], str], ...] = (
@@ -110,8 +111,9 @@ def request_id(response: requests.Response) -> str:
 
 def reason_headers(response: requests.Response) -> str:
     """Why a 401 or 403: such answers have an empty body, or one of NULs, and the reason in a header."""
-    found = (response.headers.get(name, "") for name in ("X-Ms-Diagnostics", "WWW-Authenticate"))
-    return _clean("; ".join(text for text in found if text))
+    headers = [response.headers.get(name, "") for name in ("X-Ms-Diagnostics", "WWW-Authenticate")]
+    found = [said[2] for header in headers for said in _REASON.finditer(header)]
+    return _clean("; ".join(found) or headers[0])
 
 
 def _message(raw: str) -> tuple[str, str]:

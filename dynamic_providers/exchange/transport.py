@@ -139,5 +139,6 @@ def _root(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             inner = next((one for one in reversed(seen.args) if isinstance(one, BaseException)), None)
         if inner is None or inner is seen:
-            return f"{type(seen).__name__}: {seen}"
+            said = seen.strerror.lower() if isinstance(seen, OSError) and seen.strerror else str(seen)
+            return said or type(seen).__name__
         seen = inner

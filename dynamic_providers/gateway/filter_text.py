@@ -20,6 +20,10 @@ class Ours:
     header: str
     values: tuple[str, ...]
     active: bool
+    patterns: tuple[str, ...] = ()  # alternatives that match more than themselves: no stack writes such
+
+
+_LITERAL = re.compile(r"[^.*+?\[\]{}\\]+")
 
 
 class _NotOursError(Exception):
@@ -71,7 +75,10 @@ class _Parser:
         name = anchored.group(1) if anchored else group
         if not re.fullmatch(r"[A-Za-z][\w-]*", name):
             raise _NotOursError
-        return Ours(name, bool(anchored), header, _values(value), active)
+        values = _values(value)
+        literal = tuple(one for one in values if _LITERAL.fullmatch(one))
+        patterns = tuple(one for one in values if one not in literal)
+        return Ours(name, bool(anchored), header, literal, active, patterns)
 
     def _test(self, word: str, argument: str | None) -> str:
         """`word == "regex"`, in any number of brackets."""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pulumi
 
-from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers import report
+from dynamic_providers.entries import MISSING, Difference, Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener, PolicyName
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.hat import NAME, Hat
@@ -114,6 +115,12 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
             if entry is not None:
                 found[key] = entry
         return found
+
+    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
+        """The policy is never gone here, only its own TLS."""
+        for one in found:
+            if one.attribute == MISSING and one.key in owned:
+                report.info(f"{self.label} «{one.key}»: its TLS is the listener's default, not its own")
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         listener = str(place["listener"])

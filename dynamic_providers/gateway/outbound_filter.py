@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from pulumi.dynamic import ReadResult
 from pydantic import Field
 
 from dynamic_providers import report
-from dynamic_providers.entries import MISSING, RAW, Difference, Entries, Entry, Place, Props
+from dynamic_providers.entries import ABSENT, MISSING, RAW, Difference, Entries, Entry, Place, Props, plain
 from dynamic_providers.errors import register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
@@ -96,6 +97,9 @@ def _filter(row: re.Match[str], lines: list[str], where: str) -> Filter:
     return Filter(int(number), active.upper().startswith("Y"), valid.upper().startswith("Y"), name, text)
 
 
+_ABOVE = "filters above that end processing"
+
+
 def faults(filters: list[Filter], place: Place) -> dict[str, str]:
     """What in the filter of this place is not as it should be, but for its alternatives."""
     mine = _mine(filters, place)
@@ -109,6 +113,9 @@ def faults(filters: list[Filter], place: Place) -> dict[str, str]:
             found["group test"] = shape.group
         if shape.header.lower() != str(place["header"]).lower():
             found["header test"] = shape.header
+        if shape.patterns:
+            patterns = (pattern or "nothing at all" for pattern in shape.patterns)
+            found["alternatives that match more than themselves"] = ", ".join(patterns)
     if not mine.active:
         found["active"] = "no"
     if not mine.valid:
@@ -119,14 +126,19 @@ def faults(filters: list[Filter], place: Place) -> dict[str, str]:
         if one.number < mine.number and one.active and filter_text.ends_processing(one.text)
     ]
     if above:
-        found["filters above that end processing"] = ", ".join(above)
+        found[_ABOVE] = ", ".join(above)
     return found
+
+
+def _is_another(wrong: Mapping[str, str]) -> bool:
+    """Whether a filter with these faults is another one than ours, not only one that stands wrong."""
+    return bool(wrong.keys() - {_ABOVE})
 
 
 def right_position(filters: list[Filter], mine: Filter | None) -> int:
     """Where to move the filter after it was made anew, which puts it last; 0: it may stay there.
 
-    It keeps its place, and a new one goes last, as in the guide: others' filters run as before. Only above one
+    It keeps its place; a new one goes last, as in the guide: others' filters run as before. Only above one
     that ends the processing does it have to stand.
     """
     others = [one for one in filters if one is not mine]
@@ -223,7 +235,8 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
 
     label = "outbound filter"
     model = OutboundFilterInputs
-    identity = ("gateway", "name", "group", "header")
+    identity = ("gateway", "name")
+    looked_for = ("group", "header")
     take_over_key = "filter"
     table_field = "alternatives"
     table_order = FILTER
@@ -234,9 +247,8 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         if _mine(filters, place) is None:
             return {}
         wrong = faults(filters, place)
-        strange = {"text", "group test", "header test"} & set(wrong)
         values = _values(filters, place)
-        return {key: {"other": dict(wrong)} for key in keys if strange or key in values}
+        return {key: {"other": dict(wrong)} for key in keys if _is_another(wrong) or key in values}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
         """With the whole text and its place in the list, which only the way back needs."""
@@ -247,6 +259,14 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             for entry in found.values():
                 entry[RAW] = {"text": _to_write_back(mine), "position": str(filters.index(mine) + 1)}
         return found
+
+    def _make(self, news: Props, olds: Props) -> Props:
+        """Make it so. The filter that was there before ours is put back with the last of our alternatives."""
+        owned, wanted = self._before(olds), self.entries(news)
+        another = next((one for one in owned.values() if _is_another(one.get("other", {}))), None)
+        if another is not None and wanted:
+            owned = dict.fromkeys(owned, ABSENT) | dict.fromkeys(wanted, another)
+        return super()._make(news, {**olds, "before": owned})
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         filters = _read_all(self._gateway(place))
@@ -263,12 +283,12 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     ) -> list[Script]:
         name = str(place["name"])
         mine = _mine(filters, place)
-        back = [entry[RAW] for entry in changes.values() if entry and RAW in entry]
+        back = [entry[RAW] for entry in changes.values() if _put_back(entry, mine)]
         if back:
             lines = tuple(back[0]["text"].split("\n"))
             return write_scripts(name, lines, there=mine is not None, position=int(back[0]["position"]))
         values = [value for value in _values(filters, place) if value not in changes]
-        values += [key for key, entry in changes.items() if entry is not None]
+        values += sorted(key for key, entry in changes.items() if entry is not None)
         lines = (
             filter_text.render(name, str(place["group"]), str(place["header"]), tuple(values))
             if values
@@ -287,6 +307,13 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
                 f"the filter «{props['name']}» matches the group without ^ and $, so also longer "
                 "names that hold it"
             )
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """As for every resource; a filter that counts as right with a warning is warned of each time."""
+        found = super().read(id_, props)
+        for note in self.notes(plain(props)):
+            report.warning(f"{self._where(plain(props))}: {note}")
+        return found
 
     def is_left(self, place: Place, key: str, entry: Entry) -> bool:
         """Another filter of this name, back in its place, is none of our alternatives."""

@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from dynamic_providers.errors import redact
-from dynamic_providers.gateway.shell import Screen, Waits
+from dynamic_providers.gateway.shell import Screen, Waits, masked
 
 _MENU_HEAD = re.compile(r"^.*\b(?:choose|select) the operation\b.*$", re.IGNORECASE | re.MULTILINE)
 _VERB = re.compile(r"^[ \t]*-?[ \t]*([A-Z][A-Z_]{2,})[ \t]+-[ \t]", re.MULTILINE)
@@ -56,8 +55,7 @@ class Question:
 
 def quote(text: str, longest: int = 400) -> str:
     """What the appliance printed, fit for an error: in one line, not too long, filters' texts masked."""
-    masked = re.sub(r"([=!]=\s*)(\"[^\"]*\"|'[^']*')", r'\1"[…]"', text)
-    line = " ".join(redact(masked).split())
+    line = " ".join(masked(text).split())
     return line if len(line) <= longest else line[: longest // 2] + " … " + line[-longest // 2 :]
 
 

@@ -138,11 +138,19 @@ def _step(address: str, entry: Entry | None, *, there: bool) -> Step:
     return Step("EDIT" if there else "NEW", _asks(address, entry))
 
 
-def write_script(listener: str, changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
+def _steps(address: str, entry: Entry | None, there: Entry | None) -> list[Step]:
+    """What is more than an action is made anew: a release may have settings that its EDIT does not ask for."""
+    if entry is not None and there is not None and there["other"]:
+        return [_step(address, None, there=True), _step(address, entry, there=False)]
+    return [_step(address, entry, there=there is not None)]
+
+
+def write_script(listener: str, changes: Mapping[str, Entry | None], there: Entries) -> Script:
     """The dialogue that makes these entries so, in one command."""
-    known = set(there)
-    steps = tuple(_step(address, changes[address], there=address in known) for address in sorted(changes))
-    return listeners.script(listener, "RCPTACCESS", steps, "writing the recipient access table")
+    steps = [
+        step for address in sorted(changes) for step in _steps(address, changes[address], there.get(address))
+    ]
+    return listeners.script(listener, "RCPTACCESS", tuple(steps), "writing the recipient access table")
 
 
 # --- provider -----------------------------------------------------------------------------------------------

@@ -28,6 +28,10 @@ _ERASING = re.compile(r"(?:\r *|\r\x1b(?:\[[02]?)?|\x08+ *)?\Z")
 _QUESTION = re.compile(r"(?:\]> ?|\A> ?)\Z")
 _TEXT_ENTRY = re.compile(r"on its own\s+line to end\.?[ \t]*\n[ \t\n]*\Z", re.IGNORECASE)
 _PASSPHRASE = re.compile(r"\b(?:password|passphrase)\s*: ?\Z", re.IGNORECASE)
+# What a filter compares with, or gives to an action; also where it is cut off.
+_LITERAL = re.compile(
+    r"""([=!]=\s*|[(,]\s*)(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z))"""
+)
 _MODE_PROMPT = re.compile(r"\A\((?:Cluster|Group|Machine) [^()\n]+\)> \Z")
 _ANY_PROMPT = re.compile(r"\A\S[^\n]{0,200}> \Z")
 
@@ -341,7 +345,12 @@ def _is_wrapped(banner: str) -> bool:
     return bool(note) and all(len(line) <= NARROW for line in note.group().split("\n")) if note else False
 
 
+def masked(text: str) -> str:
+    """Without secrets: ours, and whatever filters compare with or insert, where others' stand in clear."""
+    return redact(_LITERAL.sub(r'\1"[…]"', text))
+
+
 def _shown(raw: str) -> str:
     """The last lines, fit for an error: secrets masked, no control characters."""
-    lines = [line.strip() for line in clean(raw).split("\n") if line.strip()]
-    return redact(" / ".join(lines[-_LAST_LINES:]))
+    lines = [line.strip() for line in masked(clean(raw)).split("\n") if line.strip()]
+    return " / ".join(lines[-_LAST_LINES:])

@@ -42,7 +42,7 @@ class GatewaySnapshotProvider(SnapshotProvider):
 def _recorded(kind: str, gateway: str, names: Iterable[str]) -> Entries:
     name, *rest = kind.split("/")
     provider = PROVIDERS[name]()
-    place = dict(zip(provider.identity, (gateway, *rest), strict=True))
+    place = dict(zip(provider.place_fields(), (gateway, *rest), strict=True))
     found = provider.recorded(place, names)
     return {key: found.get(key, ABSENT) for key in names}
 

@@ -80,7 +80,7 @@ def open_line(connection: GatewayConnection, member: Member) -> Line:
 
     def reach() -> paramiko.Transport:
         wire = _forward(transports[0], jump, member) if jump else _tcp(member.host, member.port)
-        return _handshake(wire, where, member.host_key, "hostKey of the gateway's member")
+        return _handshake(wire, where, member.host_key, "the setting gateway.members.hostKey")
 
     try:
         transports.append(_log_in_to_gateway(reach, member.user, where, direct=jump is None))
@@ -103,7 +103,9 @@ def _open_jump_host(jump: JumpHost) -> paramiko.Transport:
         raise NoCredentialError(
             "a jump host takes public keys only, and there is none", where=where, fix="set GATEWAY_KEY_FILE"
         )
-    transport = _handshake(_tcp(jump.host, jump.port), where, jump.host_key, "jumpHost.hostKey")
+    transport = _handshake(
+        _tcp(jump.host, jump.port), where, jump.host_key, "the setting gateway.jumpHost.hostKey"
+    )
     try:
         transport.auth_publickey(jump.user, key)
     except (paramiko.SSHException, EOFError, OSError):
@@ -292,8 +294,10 @@ def _key(where: str) -> paramiko.PKey | None:
         paramiko.SSHException,
         paramiko.PasswordRequiredException,
     ) as error:
+        no_key = "it is no private key, or its passphrase is another one"
+        reason = error.strerror if isinstance(error, OSError) else no_key
         raise NoCredentialError(
-            f"the key in GATEWAY_KEY_FILE cannot be used ({type(error).__name__})",
+            f"the key in GATEWAY_KEY_FILE cannot be used: {reason}",
             where=where,
             fix="it must be a readable private key; one with a passphrase needs GATEWAY_KEY_PASSPHRASE",
         ) from None
@@ -325,5 +329,7 @@ def _reason(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
+    if "protocol banner" in str(error):
+        return "it ended before it said that it is SSH"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text or type(error).__name__

@@ -33,11 +33,20 @@ class GatewayProvider(ManagedProvider):
     """Base of all providers of gateway tables."""
 
     table_order: ClassVar[int]
+    looked_for: ClassVar[tuple[str, ...]] = ()  # inputs beside the identity that reading depends on
+
+    @classmethod
+    def place_fields(cls) -> tuple[str, ...]:
+        """The inputs that make a place; the gateway comes first."""
+        return cls.identity + cls.looked_for
 
     @classmethod
     def kind(cls, place: Mapping[str, Any]) -> str:
         """The name of this place in a Snapshot's record."""
-        return "/".join([cls.take_over_key, *(str(place[name]) for name in cls.identity[1:])])
+        return "/".join([cls.take_over_key, *(str(place[name]) for name in cls.place_fields()[1:])])
+
+    def _place(self, props: Props) -> Place:
+        return {name: props[name] for name in self.place_fields()}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
         """What a Snapshot records: what is there, and whatever only the way back needs."""

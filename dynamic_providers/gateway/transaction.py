@@ -25,6 +25,7 @@ from dynamic_providers.gateway.ssh import GatewayError, Line, open_line
 
 FULL_BATCH = 4  # a provider process has four threads: when all of them wait, nothing more can come
 QUIET_SECONDS = 0.4
+REFUSED_SECONDS = 60.0  # so long a gateway that did not let us in is not asked again
 FRESH_SECONDS = 20.0  # a session that was idle for longer is tried with an empty line before it is used
 
 T = TypeVar("T")
@@ -96,6 +97,7 @@ class Gateway:
         self._requests: queue.SimpleQueue[Change | _Read] = queue.SimpleQueue()
         self._cache: dict[str, Any] = {}
         self._session: Session | None = None
+        self._refused: tuple[float, GatewayError] | None = None
         self._worker: threading.Thread | None = None
         self._lock = threading.Lock()
         engine.on_death(self.close)
@@ -222,6 +224,20 @@ class Gateway:
         return self._session
 
     def _connect(self) -> Session:
+        """A session; the refusal of a moment ago where there was one.
+
+        A dozen resources ask within seconds: a dozen failed logins would lock the account, a dozen time-outs
+        take minutes.
+        """
+        if self._refused and time.monotonic() - self._refused[0] < REFUSED_SECONDS:
+            raise self._refused[1]
+        try:
+            return self._log_in()
+        except GatewayError as error:
+            self._refused = (time.monotonic(), error)
+            raise
+
+    def _log_in(self) -> Session:
         member = self._connection.members[0]
         line = open_line(self._connection, member)
         try:

@@ -194,11 +194,14 @@ def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Shown:
-    """Where two sets of inputs differ."""
-    both = {path: (theirs.get(path, GONE), ours.get(path, GONE)) for path in sorted({*theirs, *ours})}
-    filled = [path for path, sides in both.items() if {} not in sides]
+    """Where two sets of inputs differ. An empty part against a filled one is shown by what fills it."""
+    found = {path: (theirs.get(path, GONE), ours.get(path, GONE)) for path in sorted({*theirs, *ours})}
     return {
-        path: sides
-        for path, sides in both.items()
-        if sides[0] != sides[1] and not ({} in sides and any(one.startswith(f"{path}/") for one in filled))
+        path: (a, b)
+        for path, (a, b) in found.items()
+        if a != b and not (a == {} and _below(path, ours)) and not (b == {} and _below(path, theirs))
     }
+
+
+def _below(path: str, inputs: Mapping[str, Any]) -> bool:
+    return any(one.startswith(f"{path}/") for one in inputs)

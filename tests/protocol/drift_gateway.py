@@ -259,7 +259,12 @@ GROUPS = [
     condition("with a reputation range", "SenderGroup.sbrs", "sbrs[-1.0:10.0]"),
     condition("with a DNS list", "SenderGroup.dnslists", "dnslist[query.blacklist.example]"),
     condition("with a threat feed", "SenderGroup.threat_feeds", "etf[feed]"),
-    condition("with DNS verification", "SenderGroup.host_dns", "nx.domain"),
+    group(  # printed like a sender, so it is shown as one
+        "with DNS verification",
+        "SenderGroup.host_dns",
+        {"senders": ([OURS, {"host": "nx.domain"}], [OURS])},
+        *(f"{GROUP} new", "nx.domain", ""),
+    ),
 ]
 
 
@@ -306,8 +311,8 @@ def script(
 
 
 def rewritten(lines: Sequence[str]) -> Hand:
-    """The filter taken out and typed again, at its place."""
-    return type_in(f"filters delete {FILTER}", "filters new", *lines, ".", f"filters move {FILTER} first")
+    """The filter taken out and typed again; it was the last one, and is again."""
+    return type_in(f"filters delete {FILTER}", "filters new", *lines, ".")
 
 
 def alternatives(other: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
@@ -359,17 +364,28 @@ FILTERS = [
         "outbound-filter",
         {f"alternatives/{value}/other": (GONE, {}) for value in (SECRET, PREVIOUS)},
         ("outbound filter: 2 alternatives missing",),
+        after=rewritten(script()),
+    ),
+    fault(
+        "that lets anything pass",
+        rewritten(script(value=f"^({SECRET}|.*|{PREVIOUS})$")),
+        alternatives_that_match_more_than_themselves=".*",
+    ),
+    fault(
+        "that lets an empty header pass",
+        rewritten(script(value=f"^({SECRET}||{PREVIOUS})$")),
+        alternatives_that_match_more_than_themselves="nothing at all",
     ),
     fault(
         "below one that ends processing",
-        type_in("filters new", "gate: if (rcpt-count > 9) { bounce(); }", ".", "filters move gate first"),
+        type_in("filters new", "gate: if (rcpt-count > 9) { bounce(); }", ".", f"filters move gate {FILTER}"),
         "Configuration.filters",
         after=type_in("filters delete gate"),
         filters_above_that_end_processing="gate",
     ),
     another_text("that only notes", wrong='log-entry("without the header");'),
     another_text("that strips nothing", right='log-entry("right");'),
-    another_text("with one value as a pattern", "MessageFilter.name", value=f"^{SECRET}.*$"),
+    another_text("that looks for the value anywhere", "MessageFilter.name", value=f"({SECRET}|{PREVIOUS})"),
     another_text("that names a listener that is gone", valid=False, wrong='if (recv-listener == "Gone") { drop(); }'),
 ]
 

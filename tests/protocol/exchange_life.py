@@ -76,7 +76,7 @@ class Life:
     def new_process(self) -> None:
         """Forget what a process keeps."""
         connections._live["exchange"] = self.practice.client()
-        managed_resource._made.clear()
+        managed_resource._kept.clear()
 
     def preview(self) -> bool:
         """Whether there is something to do; CheckRefused if `check` says no."""

@@ -1,4 +1,4 @@
-"""The same life on every release profile of the gateway, with real provider processes under the small engine."""
+"""The same life on every release profile of the gateway: real provider processes under the small engine."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_a_whole_life(estate: Estate) -> None:
     shown = {name for kind, name in engine.refresh().steps if kind != "same"}
     assert shown == set(EVERYTHING)
     drift = {name: changed_paths(known[name], inputs) for name, inputs in all_inputs(engine).items()}
-    wanted = {name: {path.format(domain=domain(estate)) for path in paths} for name, paths in EVERYTHING.items()}
+    wanted = {
+        name: {path.format(domain=domain(estate)) for path in paths} for name, paths in EVERYTHING.items()
+    }
     assert {name: paths for name, paths in drift.items() if paths} == wanted
     assert engine.preview().operations() == dict.fromkeys(EVERYTHING, "update")
     assert estate.dump() == changed
@@ -92,7 +94,7 @@ def test_everything_there_and_different(estate: Estate) -> None:
     theirs, mark = estate.dump(), estate.journal.mark()
 
     stranger = engine_for(estate)
-    with pytest.raises(Refused, match="exists and differs.*to the setting takeOver"):
+    with pytest.raises(Refused, match=r"exists and differs.*to the setting takeOver"):
         stranger.preview()
     assert estate.dump() == theirs
     assert written(estate, mark) == set()

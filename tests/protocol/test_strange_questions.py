@@ -1,4 +1,4 @@
-"""A release that asks, in the middle of every dialogue that writes, what nobody knows: each write stops safely."""
+"""A release that asks in every dialogue that writes what nobody knows: each write stops safely."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ EDITS = [
 
 @pytest.fixture(scope="module")
 def strange() -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "strange", commit_seconds=0.0) as estate:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Estate(Path(folder), "strange", commit_seconds=0.0) as estate,
+    ):
         yield estate
 
 
@@ -178,5 +181,3 @@ def test_a_release_that_has_no_messages_limit_serves_a_stack_without_throttle() 
         assert engine.up().operations() == {}
         engine.destroy()
         assert estate.dump() == before
-
-

@@ -10,20 +10,21 @@ import pulumi
 import pytest
 
 from components import inbound_mail_flow, outbound_mail_flow
+from dynamic_providers.managed_resource import ManagedResource
 from lab.estate import Estate
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands import DOMAIN, SHOP, TAKE_OVER, THEIR_SECRET, THINGS, fill_domain_with_others
 from tests.mini_engine import Refused
-from tests.protocol.way_back_life import Before, Stack, World, changed, domains, ours, values
+from tests.plugin_nursery import Nursery
+from tests.protocol.way_back_life import Before, Stack, Values, World, changed, domains, ours, values
 
-MAKES = ("smtp-routes", "recipient-access", "destination-controls", "inbound-connector", "inbound-rule",
-         "outbound-tls", "sender-group", "mail-flow-policy", "outbound-filter", "outbound-connector", "outbound-rule")
+MANAGED = [thing.resource for thing in THINGS.values()]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with Estate(tmp_path_factory.mktemp("way-back") / ".lab") as estate:
-        yield World(estate)
+    with Nursery() as nursery, Estate(tmp_path_factory.mktemp("way-back") / ".lab") as estate:
+        yield World(estate, nursery)
 
 
 def as_before(world: World, before: str) -> bool:
@@ -38,7 +39,7 @@ def as_before(world: World, before: str) -> bool:
 
 def test_nothing_was_there(world: World) -> None:
     before = world.begin("absent")
-    stack = Stack(world.estate, values())
+    stack = Stack(world, values())
     stack.up()
     assert set(ours(world.estate.dump())) == {thing.heading for thing in THINGS.values()}
     assert stack.up().operations() == {}
@@ -48,7 +49,7 @@ def test_nothing_was_there(world: World) -> None:
 
 def test_all_of_it_was_there_and_right(world: World) -> None:
     before = world.begin("equal")
-    stack = Stack(world.estate, values())
+    stack = Stack(world, values())
     mark = world.estate.journal.mark()
     said = " ".join(stack.up().lines)
     for label in ("SMTP route", "inbound connector", "transport rule", "sender group", "outbound filter"):
@@ -62,7 +63,7 @@ def test_all_of_it_was_there_and_right(world: World) -> None:
 def test_what_was_there_and_differs_is_refused_in_the_preview(world: World) -> None:
     before = world.begin("different")
     with pytest.raises(Refused) as refused:
-        Stack(world.estate, values()).engine.preview()
+        Stack(world, values()).engine.preview()
     said = str(refused.value)
     for thing in THINGS.values():
         if thing.resource != "outbound-tls":  # ciphers: set is the word for that
@@ -76,7 +77,7 @@ def test_what_was_there_and_differs_is_refused_in_the_preview(world: World) -> N
 def test_what_was_there_and_differs_is_taken_over_and_put_back(world: World) -> None:
     _, reference = world.stack("absent")
     before = world.begin("different")
-    stack = Stack(world.estate, values(takeOver=list(TAKE_OVER)))
+    stack = Stack(world, values(takeOver=list(TAKE_OVER)))
     stack.up()
     assert ours(world.estate.dump()) == ours(reference.after_dump)
     assert stack.up().operations() == {}
@@ -115,4 +116,185 @@ def test_what_a_hand_changed_is_not_overwritten_unseen(world: World, before: Bef
     assert ours(world.estate.dump())[thing.heading] == theirs
     assert thing.resource in stack.engine.state
     stack.refresh_and_destroy()
+    assert as_before(world, known.before_dump)
+
+
+# --- resources that are renamed ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rename(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give every resource of the program another logical name, with or without its old one as an alias."""
+
+    def to(suffix: str, *, aliases: bool) -> None:
+        for module in (inbound_mail_flow, outbound_mail_flow):
+            for name, made in vars(module).copy().items():
+                if isinstance(made, type) and issubclass(made, ManagedResource):
+                    monkeypatch.setattr(module, name, renaming(made, suffix, aliases=aliases))
+
+    return to
+
+
+def renaming(made: type[ManagedResource], suffix: str, *, aliases: bool) -> Callable[..., ManagedResource]:
+    def make(name: str, *arguments: Any, **named: Any) -> ManagedResource:
+        *rest, opts = arguments if "opts" not in named else (*arguments, named.pop("opts"))
+        known = pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)] if aliases else [])
+        return made(f"{name}{suffix}", *rest, opts=pulumi.ResourceOptions.merge(opts, known), **named)
+
+    return make
+
+
+def test_renamed_with_aliases_is_no_change(world: World, rename: Callable[..., None]) -> None:
+    stack, known = world.stack("different")
+    mark = world.estate.journal.mark()
+    rename("-renamed", aliases=True)
+    assert stack.engine.preview().operations() == {}
+    assert stack.up().operations() == {}
+    assert {name for name in stack.engine.state if name.endswith("-renamed")} == {f"{one}-renamed" for one in MANAGED}
+    assert not world.estate.journal.count("gateway", "commit", since=mark)
+    assert not world.estate.journal.count("tenant", "effect", since=mark)
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+
+
+@pytest.mark.parametrize("before", ["absent", "different"])
+def test_renamed_without_aliases_is_refused_and_nothing_is_lost(
+    world: World, rename: Callable[..., None], before: Before
+) -> None:
+    stack, known = world.stack(before)
+    rename("-renamed", aliases=False)
+    for _ in range(2):  # the second up finds both in the state
+        with pytest.raises(Refused, match="another logical name.*`aliases`.*`pulumi state delete`"):
+            stack.up()
+        assert as_before(world, known.after_dump)
+    for name in MANAGED:
+        del stack.engine.state[name]  # pulumi state delete
+    assert stack.up().operations() == {}
+    stack.refresh_and_destroy()
+    assert as_before(world, known.before_dump)
+
+
+def test_both_names_in_the_state_are_destroyed_once(world: World, rename: Callable[..., None]) -> None:
+    stack, known = world.stack("different")
+    rename("-renamed", aliases=False)
+    with pytest.raises(Refused):
+        stack.up()
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+
+
+# --- settings that change and change back -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["nothing under its name", "others under its name"])
+def test_a_domain_is_added_later_and_removed_again(world: World, there: bool) -> None:  # noqa: FBT001
+    world.begin("absent")
+    if there:
+        fill_domain_with_others(world.estate, SHOP)
+    before = world.estate.dump()
+    stack = Stack(world, values(domains=domains(DOMAIN)))
+    stack.up()
+    alone = world.estate.dump()
+    if there:
+        stack.wanted = values()
+        with pytest.raises(Refused) as refused:
+            stack.engine.preview()
+        assert len(re.findall(rf"add \w+\.{re.escape(SHOP)} to", str(refused.value))) == 3
+        assert f"«{DOMAIN}»" not in str(refused.value)
+    tables = ("smtpRoutes", "recipientAccess", "destinationControls")
+    stack.up(values(takeOver=[f"{table}.{SHOP}" for table in tables]))
+    assert len(changed(alone, world.estate.dump())) == 3
+    stack.up(values(domains=domains(DOMAIN)))
+    assert as_before(world, alone)
+    stack.engine.destroy()
+    assert as_before(world, before)
+
+
+CHANGES: Mapping[str, Values] = {
+    "tighter throttle": {"inbound": {"throttle": {"connections": 2, "messagesPerConnection": 3}}},
+    "no throttle": {"inbound": {"throttle": "none"}},
+    "sender addresses": {"inbound": {"senderAddresses": ["192.0.2.200", "192.0.2.128/25"]}},
+    "smart hosts": {"outbound": {"smartHosts": ["relay.bce-demo.example", "198.51.100.187"]}},
+    "ciphers only compared": {"outbound": {"ciphers": "check"}},
+    "another ticket": {"change": {"ticket": "DEMO-2"}},
+    "inbound connector": {"names": {"inboundConnector": "From IronPort"}},
+    "outbound connector": {"names": {"outboundConnector": "To IronPort"}},
+    "inbound rule": {"names": {"inboundRule": "Bypass for IronPort"}},
+    "outbound rule": {"names": {"outboundRule": "Through IronPort"}},
+    "sender group": {"names": {"senderGroup": "FROM_M365"}},
+    "mail flow policy": {"names": {"mailFlowPolicy": "BLOCKED"}},
+    "filter": {"names": {"filter": "m365_only"}},
+    "all names": {
+        "names": {
+            "inboundConnector": "From IronPort",
+            "outboundConnector": "To IronPort",
+            "inboundRule": "Bypass for IronPort",
+            "outboundRule": "Through IronPort",
+            "senderGroup": "FROM_M365",
+            "filter": "m365_only",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("before", ["absent", "different"])
+def test_a_setting_changes_and_changes_back(world: World, before: Before, name: str) -> None:
+    stack, known = world.stack(before)
+    first = stack.wanted
+    stack.up(values(takeOver=first["takeOver"], **{**CHANGES[name], "outbound": {"ciphers": "set", **CHANGES[name].get("outbound", {})}}))
+    assert stack.engine.preview().operations() == {}
+    if name != "another ticket":
+        assert changed(known.after_dump, world.estate.dump())
+    halfway = stack.engine.saved(), world.estate.snapshot()
+    stack.up(first)
+    assert ours(world.estate.dump()) == ours(known.after_dump)
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+    stack.engine.load(halfway[0])
+    world.estate.restore(halfway[1])
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+
+
+@pytest.mark.parametrize("before", ["absent", "different"])
+def test_the_secret_is_changed_in_three_steps(world: World, before: Before) -> None:
+    """The gateway takes old and new, the rule sends the new one, the old one goes; then once more, and back."""
+    stack, known = world.stack(before)
+    first = stack.wanted
+    new = "anothersecretkey"
+    both = values(takeOver=first["takeOver"], outbound={"ciphers": "set", "previousSecrets": [new]})
+    new_first = values(takeOver=first["takeOver"], outbound={"ciphers": "set", "previousSecrets": [OUTBOUND_SECRET]})
+    for secret, wanted in ((OUTBOUND_SECRET, both), (new, new_first), (new, first)):
+        stack.secret = secret
+        stack.up(wanted)
+        assert stack.engine.preview().operations() == {}
+    assert ours(world.estate.dump()).keys() == ours(known.after_dump).keys()
+    halfway = stack.engine.saved(), world.estate.snapshot()
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+    stack.engine.load(halfway[0])
+    world.estate.restore(halfway[1])
+    stack.secret = OUTBOUND_SECRET  # in one step
+    stack.up(first)
+    assert ours(world.estate.dump()) == ours(known.after_dump)
+    stack.engine.destroy()
+    assert as_before(world, known.before_dump)
+
+
+@pytest.mark.parametrize("before", ["absent", "different"])
+def test_outbound_none_takes_away_the_rule_alone(world: World, before: Before) -> None:
+    stack, known = world.stack(before)
+    first = stack.wanted
+    none = stack.up(values(takeOver=first["takeOver"], outbound={"ciphers": "set", "state": "none"}))
+    assert none.operations() == {"outbound-rule": "delete"}
+    rule = THINGS["outbound rule"].heading
+    now = ours(world.estate.dump())
+    assert {k: v for k, v in now.items() if k != rule} == {
+        k: v for k, v in ours(known.after_dump).items() if k != rule
+    }
+    assert now.get(rule) == ours(known.before_dump).get(rule)
+    assert stack.up(first).operations() == {"outbound-rule": "create"}
+    assert ours(world.estate.dump()) == ours(known.after_dump)
+    stack.engine.destroy()
     assert as_before(world, known.before_dump)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,9 @@ from components.settings import Settings
 from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
-from tests.mini_engine import MiniEngine, Props, Run, Saved
+from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved
+from tests.plugin_nursery import Nursery
+from tests.protocol.drift_bench import ForkedPlugin
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
@@ -35,12 +37,24 @@ def domains(*names: str) -> Values:
     return {one: {"microsoftMx": f"{one.replace('.', '-')}.mail.protection.outlook.com"} for one in names}
 
 
+class Engine(MiniEngine):
+    """The small engine with plugins that a nursery forks: as fresh as others, and there at once."""
+
+    def __init__(self, nursery: Nursery, program: Callable[[], None], environment: Mapping[str, str]) -> None:
+        super().__init__(program, environment)
+        self._nursery = nursery
+
+    def _start(self, arguments: Props) -> Plugin:
+        process, port = self._nursery.fork(self._address, self.environment)
+        return ForkedPlugin(process, port, arguments)
+
+
 class Stack:
     """Settings, the secret from the environment, and an engine with its state."""
 
-    def __init__(self, estate: Estate, wanted: Values) -> None:
-        self.estate, self.wanted, self.secret = estate, wanted, OUTBOUND_SECRET
-        self.engine = MiniEngine(self._program, estate.environment)
+    def __init__(self, world: World, wanted: Values) -> None:
+        self.estate, self.wanted, self.secret = world.estate, wanted, OUTBOUND_SECRET
+        self.engine = Engine(world.nursery, self._program, world.estate.environment)
 
     def _program(self) -> None:
         endpoints = {"caBundle": str(self.estate.ca_file)}
@@ -72,8 +86,8 @@ class SetUp:
 class World:
     """An estate, and stacks that were brought up on it once for all tests."""
 
-    def __init__(self, estate: Estate) -> None:
-        self.estate = estate
+    def __init__(self, estate: Estate, nursery: Nursery) -> None:
+        self.estate, self.nursery = estate, nursery
         crowd(estate)
         self._untouched = estate.snapshot()
         self._set_up: dict[Before, SetUp] = {}
@@ -90,14 +104,14 @@ class World:
         if before == "different":
             fill_with_others(self.estate)
         if before == "equal":
-            Stack(self.estate, values()).up()
+            Stack(self, values()).up()
         return self.estate.dump()
 
     def stack(self, before: Before) -> tuple[Stack, SetUp]:
         """A stack that is up, on the estate as that left it."""
         known = self._set_up.get(before)
         take_over = list(TAKE_OVER) if before == "different" else []
-        stack = Stack(self.estate, values(takeOver=take_over))
+        stack = Stack(self, values(takeOver=take_over))
         if known is None:
             before_dump, snapshot = self.begin(before), self.estate.snapshot()
             stack.up()

@@ -1,15 +1,19 @@
 """What an operator may read: one line, without a secret, whatever it was encoded as or wrapped by."""
 
 import base64
+import importlib
 import json
 import pickle
+import pkgutil
 import re
 import traceback
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from pulumi.dynamic import ResourceProvider
 
+import dynamic_providers
 from dynamic_providers import errors
 from dynamic_providers.errors import ManagedError, UnexpectedError, clean_errors, printable, redact
 
@@ -116,3 +120,23 @@ def test_classes_keep_their_names_for_pickle() -> None:
     raised(Broken("it broke"))
     assert pickle.loads(pickle.dumps(Broken)) is Broken  # noqa: S301 - our own
     assert Broken.__qualname__ == "Broken"
+
+
+def test_every_call_of_the_engine_lets_only_clean_errors_out() -> None:
+    calls = ("check", "diff", "create", "read", "update", "delete")
+    for module in pkgutil.walk_packages(dynamic_providers.__path__, "dynamic_providers."):
+        importlib.import_module(module.name)
+    found = [one for one in subclasses(ResourceProvider) if one.__module__.startswith("dynamic_providers.")]
+    assert len(found) > 10
+    unclean = [f"{one.__qualname__}.{call}" for one in found for call in calls if not is_clean(one, call)]
+    assert unclean == []
+
+
+def subclasses(base: type) -> Iterator[type]:
+    for one in base.__subclasses__():
+        yield one
+        yield from subclasses(one)
+
+
+def is_clean(provider: type, call: str) -> bool:
+    return hasattr(getattr(provider, call), "__wrapped__")

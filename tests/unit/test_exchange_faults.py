@@ -137,10 +137,13 @@ def test_bodies_that_say_nothing_still_make_an_error(body: bytes) -> None:
 
 
 def test_the_reason_of_a_403_is_in_its_headers() -> None:
-    response = answer(
-        403, b"\0" * 4096, X_Ms_Diagnostics="2000008;reason='no role'", WWW_Authenticate="Bearer"
-    )
-    assert reason_headers(response) == "2000008;reason='no role'; Bearer"
+    headers = {
+        "X_Ms_Diagnostics": "2000008;reason='no role';error_category='app'",
+        "WWW_Authenticate": 'Bearer client_id="0002", error="invalid_token"',
+    }
+    assert reason_headers(answer(403, b"\0" * 4096, **headers)) == "no role; invalid_token"
+    assert reason_headers(answer(403, b"", X_Ms_Diagnostics="4001 busy")) == "4001 busy"
+    assert reason_headers(answer(403, b"", WWW_Authenticate="Bearer")) == ""
 
 
 ECHOES = [

@@ -3,6 +3,7 @@
 import pytest
 
 from dynamic_providers.errors import register_secret
+from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell, Waits, clean
 from tests.unit.gateway_canned import BANNER, PROMPT, CannedTerminal, logged_in
 
@@ -133,6 +134,29 @@ def test_time_out_says_what_was_waited_for_and_masks_secrets() -> None:
     ) as caught:
         shell.command("filters")
     assert "TopSecretHeader42" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if (header("X-Auth") == "^TheirSecret9$") {',
+        "if (header('X-Auth') != 'TheirSecret9') {",
+        'insert-header("X-Auth", "TheirSecret9");',
+        'if (header("X-Auth") == "^TheirSe\r\ncret9$") {',
+        'if (header("X-Auth") == "^\\"TheirSecret9") {',
+        'if (header("X-Auth") == "^TheirSecret9',
+    ],
+)
+def test_others_secrets_in_filters_are_masked_too(text: str) -> None:
+    """Nobody has registered them; a session may end in the middle of one."""
+    shell, terminal = logged_in(("filters", f"busy with \r\n{text}"))
+    with pytest.raises(ScreenTimeoutError, match="busy with") as caught:
+        shell.command("filters")
+    assert "TheirSe" not in str(caught.value)
+    assert "cret9" not in str(caught.value)
+    assert "TheirSe" not in quote(text)
+    assert "cret9" not in quote(text)
+    assert terminal.done()
 
 
 def test_a_session_that_ends() -> None:

@@ -71,7 +71,7 @@ A, B = {"hosts": ["mx.a.example"]}, {"hosts": ["mx.b.example"]}
 def fresh_world(monkeypatch: pytest.MonkeyPatch) -> None:
     for store in (WORLD, WRITES, SAID):
         store.clear()
-    monkeypatch.setattr(shape, "_made", set())
+    monkeypatch.setattr(shape, "_kept", set())
     monkeypatch.setattr(report, "info", SAID.append)
     monkeypatch.setattr(report, "warning", SAID.append)
 
@@ -103,7 +103,7 @@ def reasons(provider: shape.ManagedProvider, news: Props, olds: Props | None = N
 
 def restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another run of the plugin: what this process has made is forgotten."""
-    monkeypatch.setattr(shape, "_made", set())
+    monkeypatch.setattr(shape, "_kept", set())
 
 
 def test_first_contact_with_nothing_there_is_silent() -> None:
@@ -222,6 +222,15 @@ def test_a_renamed_resource_without_alias_does_not_remove_what_it_has_just_adopt
     made = ROUTES.create(routes(a=A)).outs or {}
     ROUTES.create(routes(a=A))
     with pytest.raises(shape.SameProcess, match="aliases"):
+        ROUTES.delete("id", made)
+    assert WORLD == {"a": A}
+
+
+def test_nor_one_that_a_later_run_finds_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ROUTES.create(routes(a=A)).outs or {}
+    restart(monkeypatch)
+    assert ROUTES.diff("id", made, routes(a=A)).changes is False
+    with pytest.raises(shape.SameProcess, match="another logical name"):
         ROUTES.delete("id", made)
     assert WORLD == {"a": A}
 
