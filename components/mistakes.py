@@ -73,10 +73,18 @@ def from_validation(error: ValidationError, model: type[Model]) -> list[Mistake]
             continue  # not empty: pydantic counts only what is right
         if one["type"] == "extra_forbidden":
             says = unknown(path, model)
+        elif one["type"] == "missing" and path[-1] == "hostKey":
+            says = _NO_HOST_KEY
         else:
             says = _says(one["type"], one["msg"], one.get("ctx", {}))
         found.append(Mistake(path, says))
     return found
+
+
+_NO_HOST_KEY = (
+    "is missing: add the SHA256 fingerprint of its SSH host key, from its owner; `ssh-keyscan HOST |"
+    " ssh-keygen -lf -` shows the one that answers, to compare"
+)
 
 
 def _is_under(path: Path, place: Path) -> bool:

@@ -73,6 +73,7 @@ class ManagedProvider(ResourceProvider, ABC):
     label: ClassVar[str]  # what an operator calls it, e.g. «SMTP route»
     model: ClassVar[type[Model]]  # the inputs, less CONTEXT
     identity: ClassVar[tuple[str, ...]]  # input names that say where; a change replaces
+    new_before_old: ClassVar[bool] = False  # when it replaces; others still name the old one till then
     take_over_key: ClassVar[str]  # the key of the setting `takeOver`
     secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
     relative: ClassVar[frozenset[str]] = frozenset()  # attributes that also change when a neighbour does
@@ -102,6 +103,10 @@ class ManagedProvider(ResourceProvider, ABC):
     def is_left(self, place: Place, key: str, entry: Entry) -> bool:
         """Whether what is read under a key that had to go is it, and not only what stands in its place."""
         return True
+
+    def fitted(self, place: Place, key: str, record: Entry) -> Entry:
+        """A record of what was there before us, fitted to what is around it now."""
+        return record
 
     def named(self, place: Place, key: str) -> str:
         """How an operator is told of an entry; secret keys are named after what holds them."""
@@ -143,7 +148,8 @@ class ManagedProvider(ResourceProvider, ABC):
             self._register_secrets(props)
         replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
         if replaces or has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
-            return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
+            old_first = not self.new_before_old
+            return DiffResult(changes=True, replaces=replaces, delete_before_replace=old_first)
         _kept.update((self._id(news), key) for key in self.entries(news))
         found = self._differences(self.entries(olds), self.entries(news))
         self._name_what_no_line_shows(found, self._before(olds))
@@ -179,8 +185,8 @@ class ManagedProvider(ResourceProvider, ABC):
         kept = [self.named(place, key) for key in before if (self._id(props), key) in _kept]
         if kept:
             raise SameProcess(
-                f"{self.label} {_once(kept)} was set up or found in this same run under another logical name, "
-                "so it is not removed",
+                f"{self.label} {_once(kept)} was set up or found in this same run under another logical "
+                "name, so it is not removed",
                 where=self._where(place),
                 fix="give the renamed resource `aliases`, "
                 "or remove the old one from the state with `pulumi state delete`",
@@ -247,7 +253,7 @@ class ManagedProvider(ResourceProvider, ABC):
         changes: dict[str, Entry | None] = {}
         touched: list[str] = []
         for key, record in before.items():
-            then = None if record == ABSENT else record
+            then = None if record == ABSENT else self.fitted(place, key, record)
             now, mine = live.get(key), ours.get(key)
             if self._same(key, now, then):
                 continue

@@ -1,6 +1,6 @@
-"""What other administrators do to the things that we manage: make them first, make them otherwise, remove them.
+"""What other administrators do to the things that we manage: make them first, change them, remove them.
 
-They work on the lab's committed configuration itself, so that nothing of the way there can hide what they did.
+They work on the lab's committed configuration itself, so that no dialogue can hide what they did.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import Any
 from lab.estate import Estate
 from lab.gateway.commands.filters import canonical
 from lab.gateway.filter_check import parse
-from lab.gateway.state import Configuration, Destination, MessageFilter, Recipient, Sender, SenderGroup, Target
+from lab.gateway.state import (
+    Configuration,
+    Destination,
+    MessageFilter,
+    Recipient,
+    Sender,
+    SenderGroup,
+    Target,
+)
 
 DOMAIN, SHOP = "bce-demo.com", "shop.bce-demo.com"
 INBOUND, OUTBOUND = "Inbound from Cisco CES", "Outbound to Cisco CES"  # the latter is a connector and a rule
@@ -92,7 +100,7 @@ def _drop_outbound_connector(estate: Estate) -> None:
     estate.tenant.switches.connector_in_use = held
 
 
-_BY_HAND = f"{FILTER}: if (rcpt-count > 7) {{ log-entry(\"by hand\"); }}"
+_BY_HAND = f'{FILTER}: if (rcpt-count > 7) {{ log-entry("by hand"); }}'
 
 THINGS: Mapping[str, Thing] = {
     "route": Thing(
@@ -167,7 +175,9 @@ THINGS: Mapping[str, Thing] = {
         "inbound-rule",
         f"transport rule {BYPASS}",
         "inboundRule",
-        change=_in_tenant("Set-TransportRule", Identity=BYPASS, SetSCL=6, ExceptIfSenderDomainIs=["x.example"]),
+        change=_in_tenant(
+            "Set-TransportRule", Identity=BYPASS, SetSCL=6, ExceptIfSenderDomainIs=["x.example"]
+        ),
         remove=_in_tenant("Remove-TransportRule", Identity=BYPASS),
     ),
     "outbound rule": Thing(
@@ -180,7 +190,9 @@ THINGS: Mapping[str, Thing] = {
 }
 """Every kind of thing, of the domain's entries one of each table."""
 
-TAKE_OVER = tuple(thing.take_over.partition(".")[0] for thing in THINGS.values() if thing.resource != "outbound-tls")
+TAKE_OVER = tuple(
+    thing.take_over.partition(".")[0] for thing in THINGS.values() if thing.resource != "outbound-tls"
+)
 
 
 def crowd(estate: Estate) -> None:
@@ -195,7 +207,7 @@ def _crowd(tables: Configuration) -> None:
 
 
 def fill_with_others(estate: Estate) -> None:
-    """Put something else under every name and key that a stack uses: attributes, order, state and comments."""
+    """Put something else under every name and key that a stack uses: values, order, state and comments."""
     _on_gateway(_fill_gateway)(estate)
     for hand in (_fill_connectors, _fill_rules):
         hand(estate)
@@ -206,10 +218,16 @@ def _fill_gateway(tables: Configuration) -> None:
     tables.routes[SHOP] = [Target("b.theirs.example"), Target("a.theirs.example")]  # equals, in their order
     _put_recipient(tables, Recipient(SHOP, bypass_receiving=True))
     tables.destinations[SHOP] = Destination(SHOP, recipient_minutes=60, recipient_limit=5)
-    members = [Sender("10.1.1.1", "old relay"), Sender(".partner.example", "a partner"), Sender("10.2.0.0/16")]
+    members = [
+        Sender("10.1.1.1", "old relay"),
+        Sender(".partner.example", "a partner"),
+        Sender("10.2.0.0/16"),
+    ]
     _put_group(tables, SenderGroup(GROUP, "$BLOCKED", members, "theirs (since 2019)"), 2)
     _policy(tables)["tls"] = "required"
-    theirs = f'if (header("X-Theirs") == "^{THEIR_SECRET}$") {{ strip-header("X-Theirs"); }} else {{ bounce(); }}'
+    theirs = (
+        f'if (header("X-Theirs") == "^{THEIR_SECRET}$") {{ strip-header("X-Theirs"); }} else {{ bounce(); }}'
+    )
     _put_filter(tables, f"{FILTER}: {theirs}", 1, active=False)
     tables.ssl["outbound"].cipher = "HIGH:!RC4"
 

@@ -49,6 +49,9 @@ class Saved:
     needs: frozenset[str] = frozenset()  # names of the resources that it depends on
 
 
+StateFile = tuple[dict[str, Saved], list[Saved], dict[str, Props]]
+
+
 class EngineService(engine_pb2_grpc.EngineServicer):
     """What a plugin asks of the engine: to log a line."""
 
@@ -134,6 +137,7 @@ class MiniEngine(mocks.Mocks):
         self._seen: list[str] = []
         self._run = Run()
         self._refused: list[str] = []
+        self.condemned: list[Saved] = []  # replaced by a new one, and still to be deleted; part of the state
         self._asked: dict[str, Any] = {}  # registrations as the program sends them, by name
 
     # --- verbs ----------------------------------------------------------------------------------------------
@@ -155,7 +159,8 @@ class MiniEngine(mocks.Mocks):
     def up(self) -> Run:
         with self._session() as run:
             self._run_program()
-            self._delete_all(self._orphans())
+            self._delete_all(self._orphans())  # they may still need what was replaced
+            self._delete_condemned()
         return run
 
     def refresh(self) -> Run:
@@ -166,18 +171,19 @@ class MiniEngine(mocks.Mocks):
     def destroy(self) -> Run:
         with self._session() as run:
             self._delete_all(reversed(list(self.state)))
+            self._delete_condemned()
         return run
 
-    def saved(self) -> tuple[dict[str, Saved], dict[str, Props]]:
+    def saved(self) -> StateFile:
         """The state, and what the providers are given: as a file would keep it."""
-        return copy.deepcopy((self.state, self._arguments))
+        return copy.deepcopy((self.state, self.condemned, self._arguments))
 
-    def load(self, saved: tuple[dict[str, Saved], dict[str, Props]]) -> None:
+    def load(self, saved: StateFile) -> None:
         """Go on from a state that was saved."""
-        self.state, self._arguments = copy.deepcopy(saved)
+        self.state, self.condemned, self._arguments = copy.deepcopy(saved)
 
     def kill(self) -> None:
-        """End all plugins at once, as with the machine: what waits for an answer gets none, nor what follows."""
+        """End all plugins at once, as with the machine: what waits for an answer gets none."""
         self._killed = True
         for provider in list(self._plugins):
             self._plugins.pop(provider).stop()
@@ -221,9 +227,12 @@ class MiniEngine(mocks.Mocks):
             return old.id, old.outputs
         if diff.replaces:
             self._run.steps.append(("replace", name))
-            if not self._preview:
+            if not self._preview and diff.deleteBeforeReplace:
                 self._delete(old)
-            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
+            made = self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
+            if not self._preview and not diff.deleteBeforeReplace:
+                self.condemned.append(old)
+            return made
         self._run.steps.append(("update", name))
         if self._preview:
             return old.id, inputs  # an output that is no input is not known before
@@ -237,6 +246,7 @@ class MiniEngine(mocks.Mocks):
         old = next((self.state[one] for one in (name, *earlier) if one in self.state), None)
         if old is None or old.type != typ:
             return None
+        self._seen.append(old.name)
         if old.name != name and not self._preview:
             del self.state[old.name]
             old.name, self.state[name] = name, old
@@ -265,11 +275,19 @@ class MiniEngine(mocks.Mocks):
         saved.inputs, saved.outputs = inputs, outputs
 
     def _delete(self, old: Saved) -> None:
+        self._call_delete(old)
+        self.state.pop(old.name, None)
+
+    def _delete_condemned(self) -> None:
+        while self.condemned:
+            self._call_delete(self.condemned[-1])
+            self.condemned.pop()
+
+    def _call_delete(self, old: Saved) -> None:
         self._run.steps.append(("delete", old.name))
         self._plugin(old.provider).call(
             "Delete", provider_pb2.DeleteRequest(id=old.id, properties=struct(old.outputs))
         )
-        self.state.pop(old.name, None)
 
     def _delete_all(self, names: Iterable[str]) -> None:
         """What nothing else needs goes first, at once, as with the engine; the first failure ends it."""

@@ -1,7 +1,7 @@
 """Plugin processes without their start: a process that has loaded everything, and forks when one is wanted.
 
-What runs in the fork is `python -m pulumi.dynamic ADDRESS`, with nothing used yet but its imports: as fresh as
-a new process, in a hundredth of the time. So a drift case costs what its reads and writes cost.
+What runs in the fork is `python -m pulumi.dynamic ADDRESS`, with nothing used yet but its imports: as fresh
+as a new process, in a hundredth of the time. So a drift case costs what its reads and writes cost.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from tests.mini_engine import MiniEngine
+    pass
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "m365-secure-email"
@@ -41,7 +42,8 @@ class Forked:
         self.pid = pid
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ends itself, too, when its engine is gone
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Nursery:
@@ -50,6 +52,7 @@ class Nursery:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         ours.settimeout(30)  # seconds, of which loading everything takes one or two
+        self._one_at_a_time = threading.Lock()
         self._asking = ours
         self._answers = ours.makefile("r", encoding="ascii")
         self._process = subprocess.Popen(
@@ -63,8 +66,9 @@ class Nursery:
     def fork(self, engine_address: str, environment: Mapping[str, str]) -> tuple[Forked, int]:
         """A new plugin process, and the port that it listens on."""
         wanted = json.dumps({"address": engine_address, "environment": dict(environment)})
-        self._asking.sendall(f"{wanted}\n".encode())
-        pid, port = self._answers.readline().split()
+        with self._one_at_a_time:
+            self._asking.sendall(f"{wanted}\n".encode())
+            pid, port = self._answers.readline().split()
         return Forked(int(pid)), int(port)
 
     def __enter__(self) -> Self:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
 from lab.estate import Estate
 from lab.gateway.profile import load_profile, profile_names
 from tests.by_hand import asks_messages
 from tests.mini_engine import MiniEngine
+from tests.plugin_nursery import Nursery
+from tests.protocol.drift_bench import DriftEngine
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
@@ -37,26 +39,30 @@ def domain_of(profile: str) -> str:
     return str(next(iter(sample(stack_of(profile))["domains"])))
 
 
-def program(
-    estate: Estate, changes: Mapping[str, Mapping[str, Any]], take_over: tuple[str, ...]
-) -> Callable[[], None]:
-    """The program on a profile's stack file, some sections changed, and other take-over keys if given."""
+def settings_for(
+    estate: Estate, changes: Mapping[str, Mapping[str, Any]], take_over: tuple[str, ...] = ()
+) -> Settings:
+    """A profile's stack file, some sections changed, and other take-over keys if there are any."""
     values: Values = sample(stack_of(estate.gateway.profile.name))
     values["endpoints"] = {"caBundle": str(estate.ca_file.resolve())}
     for section, inner in changes.items():
         values[section] = {**values.get(section, {}), **inner}
     values["takeOver"] = list(take_over) if take_over else values["takeOver"]
-    settings = Settings.from_config(values, estate.environment)
-
-    def run() -> None:
-        SecureEmailIntegration("mail-flow", settings)
-
-    return run
+    return Settings.from_config(values, estate.environment)
 
 
-def engine_for(
-    estate: Estate, changes: Mapping[str, Mapping[str, Any]] | None = None, take_over: tuple[str, ...] = ()
-) -> MiniEngine:
-    """A small engine with an empty state. Ciphers are set, so that every dialogue that writes is used."""
-    changes = changes if changes is not None else {"outbound": {"ciphers": "set"}}
-    return MiniEngine(program(estate, changes, take_over), estate.environment)
+@dataclass(frozen=True)
+class Stacks:
+    """Makes small engines, each with an empty state, whose plugins are forked from one process."""
+
+    nursery: Nursery
+
+    def engine(
+        self,
+        estate: Estate,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
+        take_over: tuple[str, ...] = (),
+    ) -> MiniEngine:
+        """With ciphers that are set, unless `changes` are given: so every dialogue that writes is used."""
+        changes = changes if changes is not None else {"outbound": {"ciphers": "set"}}
+        return DriftEngine(self.nursery, settings_for(estate, changes, take_over), estate.environment)

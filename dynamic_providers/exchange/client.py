@@ -13,6 +13,7 @@ from dynamic_providers.errors import register_secret
 from dynamic_providers.exchange.admin_api import AdminApi, Patience, Row
 from dynamic_providers.exchange.cmdlets import Kind
 from dynamic_providers.exchange.errors import NotFound, NotReadBack
+from dynamic_providers.exchange.faults import HOLDS_SECRET
 
 Rows = Sequence[Row]
 _LONGEST_LOOK: Final = 5.0  # seconds between two looks at whether a write can be read
@@ -50,7 +51,8 @@ class ExchangeClient:
         """All objects of a kind, as last read; read anew after a write to that kind."""
         with self._lock_of(kind):
             if kind.noun not in self._cache:
-                self._cache[kind.noun] = self._api.run(kind.cmdlet("Get"), {"ResultSize": "Unlimited"})
+                asked = {"ResultSize": "Unlimited", **kind.get}
+                self._cache[kind.noun] = self._api.run(kind.cmdlet("Get"), asked)
             return list(self._cache[kind.noun])
 
     def find(self, kind: Kind, name: str) -> Row | None:
@@ -72,7 +74,10 @@ class ExchangeClient:
     def _run(self, kind: Kind, step: Step) -> None:
         unknown = set(step.parameters) - kind.writable(step.verb)
         assert not unknown, f"{kind.cmdlet(step.verb)} is never given {sorted(unknown)}"
-        register_secret(step.parameters.get("SetHeaderValue"))
+        for name, value in step.parameters.items():
+            if HOLDS_SECRET.fullmatch(name):  # others' too, when theirs is put back
+                for text in [value] if isinstance(value, str) else value or []:
+                    register_secret(str(text))
         try:
             self._api.run(kind.cmdlet(step.verb), step.parameters)
         except NotFound:

@@ -5,8 +5,9 @@ What reads and cannot be written, or not by that cmdlet, is not here: UseLegacyR
 of Set-TransportRule.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from dynamic_providers.exchange.rule_parameters import RULE_PARAMETERS
 
@@ -19,6 +20,7 @@ class Kind:
     label: str
     new: frozenset[str] = frozenset()
     set: frozenset[str] = frozenset()
+    get: Mapping[str, Any] = field(default_factory=dict)  # what Get- is asked besides
 
     def cmdlet(self, verb: str) -> str:
         """A cmdlet's name, e.g. `New-TransportRule`."""
@@ -65,5 +67,6 @@ OUTBOUND_CONNECTOR: Final = Kind(
     "outbound connector",
     new=_OUTBOUND | OUTBOUND_ON_PREMISES,
     set=_OUTBOUND | OUTBOUND_ON_PREMISES | VALIDATION,
+    get={"IncludeTestModeConnectors": True},  # else one that was put into test mode looks gone
 )
 ACCEPTED_DOMAIN: Final = Kind("AcceptedDomain", "accepted domain")

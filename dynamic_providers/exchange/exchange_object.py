@@ -179,7 +179,9 @@ class ExchangeObjectProvider(ObjectProvider):
     def _phases(self, row: Row, changed: dict[str, Any]) -> list[dict[str, Any]]:
         """One Set-, or two where the type changes: what only one type takes is written while it is that."""
         special = {name: value for name, value in changed.items() if name in self.on_premises}
-        rest = {name: value for name, value in changed.items() if name not in self.on_premises}
+        with_them = {name for group in self.together if group & special.keys() for name in group}
+        special |= {name: value for name, value in changed.items() if name in with_them}
+        rest = {name: value for name, value in changed.items() if name not in special}
         if not special or "ConnectorType" not in rest:
             return [changed] if changed else []
         return [special, rest] if row.get("ConnectorType") == "OnPremises" else [rest, special]

@@ -21,6 +21,7 @@ from dynamic_providers.exchange.errors import (
 )
 
 _LONGEST = 600  # of a server's text in an error: some hold whole stack traces
+_LONGEST_REASON = 120  # of a header's text; it only adds to our own words
 _CODED = re.compile(
     r"(?:Ex[0-9A-Fa-f]*)?\|([A-Za-z_][\w.+`]*)\|(.*)", re.DOTALL
 )  # ExHHHHHH|Type.Full.Name|text
@@ -30,7 +31,13 @@ _PASSING = re.compile(
 )
 _REASON = re.compile(r"""\b(?:reason|error|error_description)=(["'])(.*?)\1""")  # the rest is for machines
 _TOO_MANY = "maximum number of concurrent requests"
-_ECHOED_SECRET = re.compile(r"(SetHeaderValue\W{1,5})(?:\"[^\"]*\"?|'[^']*'?|[^\s,;\"']+)", re.IGNORECASE)
+HOLDS_SECRET = re.compile(
+    r"SetHeaderValue|(?:ExceptIf)?Header(?:ContainsWords|MatchesPatterns)", re.IGNORECASE
+)
+"""Parameters whose values are secrets: what a header is set to, and what others look for in theirs."""
+_ECHOED_SECRET = re.compile(
+    rf"((?:{HOLDS_SECRET.pattern})\W{{1,5}})(?:\"[^\"]*\"?|'[^']*'?|[^\s,;\"']+)", re.IGNORECASE
+)
 _BY_TYPE: tuple[tuple[str, type[CmdletRefused], str], ...] = (
     ("ManagementObjectNotFoundException", NotFound, ""),
     ("ADObjectAlreadyExistsException", AlreadyExists, "run it again: what is there is looked at first"),
@@ -113,7 +120,8 @@ def reason_headers(response: requests.Response) -> str:
     """Why a 401 or 403: such answers have an empty body, or one of NULs, and the reason in a header."""
     headers = [response.headers.get(name, "") for name in ("X-Ms-Diagnostics", "WWW-Authenticate")]
     found = [said[2] for header in headers for said in _REASON.finditer(header)]
-    return _clean("; ".join(found) or headers[0])
+    text = _clean("; ".join(found) or headers[0])
+    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + " …"
 
 
 def _message(raw: str) -> tuple[str, str]:

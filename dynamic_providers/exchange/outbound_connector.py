@@ -48,6 +48,7 @@ class OutboundConnectorProvider(ExchangeObjectProvider):
     label: ClassVar[str] = "outbound connector"
     model: ClassVar[type[Model]] = OutboundConnectorModel
     take_over_key: ClassVar[str] = "outboundConnector"
+    new_before_old: ClassVar[bool] = True  # the rule names it: it cannot go before that has another
 
     kind = OUTBOUND_CONNECTOR
     comment = "Comment"
@@ -57,6 +58,7 @@ class OutboundConnectorProvider(ExchangeObjectProvider):
     together = (
         frozenset({"UseMXRecord", "SmartHosts"}),
         frozenset({"TlsSettings", "TlsDomain"}),
+        frozenset({"IsTransportRuleScoped", "RecipientDomains", "AllAcceptedDomains"}),
     )
     attributes: ClassVar[tuple[Attribute, ...]] = (
         Attribute("connectorType", "ConnectorType", forms.word("Partner", "OnPremises")),

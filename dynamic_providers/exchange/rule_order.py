@@ -10,6 +10,7 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import Rows, named
 from dynamic_providers.field_types import ExchangeName, Flag
 from dynamic_providers.model import Model
+from dynamic_providers.neighbours import place_among
 
 RIGHT: Final = "right"
 
@@ -72,29 +73,13 @@ def right_priority(row: Row, rows: Rows, placement: Mapping[str, Any]) -> int:
 
 
 def old_priority(row: Row | None, rows: Rows, raw: Mapping[str, Any], siblings: Iterable[str] = ()) -> int:
-    """The number that puts a rule back among its old neighbours.
-
-    It is the place with the fewest of them on the wrong side; of several such, where it stands now, else the
-    nearest to the neighbour above. `siblings` are rules of ours, which may still have to go back themselves:
-    they count where the others leave a choice.
-    """
-    others = [
-        str(one["Name"]).casefold() for one in in_order(rows) if row is None or one["Name"] != row["Name"]
-    ]
-    above, below = ({name.casefold() for name in raw[side]} for side in ("above", "below"))
-    moving = {name.casefold() for name in siblings}
-
-    def wrong(at: int) -> tuple[int, int]:
-        found = {*others[:at]} & below | {*others[at:]} & above
-        return len(found - moving), len(found)
-
-    least = min(wrong(at) for at in range(len(others) + 1))
-    fitting = [at for at in range(len(others) + 1) if wrong(at) == least]
-    if row is not None:
-        now = sum(1 for one in rows if priority_of(one) < priority_of(row))
-        if now in fitting:
-            return priority_of(row)
-    return fitting[0] if above & {*others} else fitting[-1]
+    """The number that puts a rule back among its old neighbours. `siblings` are rules of ours."""
+    order = in_order(rows)
+    others = [str(one["Name"]).casefold() for one in order if row is None or one["Name"] != row["Name"]]
+    above, below = ([name.casefold() for name in raw[side]] for side in ("above", "below"))
+    now = None if row is None else sum(1 for one in rows if priority_of(one) < priority_of(row))
+    at = place_among(others, above, below, now=now, moving=[name.casefold() for name in siblings])
+    return priority_of(row) if row is not None and at == now else at
 
 
 def siblings_of(placement: Mapping[str, Any]) -> set[str]:

@@ -49,6 +49,7 @@ class ExchangeSnapshotProvider(SnapshotProvider):
                 )
         return super().check(_olds, news)
 
+    @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         found = super().diff(_id, _olds, _news)
         found.changes = found.changes or plain(_olds).get("domains") != plain(_news).get("domains")

@@ -126,9 +126,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
         )
 
     def _other(self, row: Row) -> dict[str, str]:
-        parts = (("Conditions", PREDICATES), ("Exceptions", EXCEPTIONS), ("Actions", ACTIONS))
-        unknown = {name: _unknown(row, name, known) for name, known in parts}
-        return {**super()._other(row), **{name: text for name, text in unknown.items() if text}}
+        return {**super()._other(row), **_unknown_parts(row)}
 
     def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
         order, own = [str(one["Name"]) for one in in_order(rows)], str(row["Name"])
@@ -157,6 +155,8 @@ class TransportRuleProvider(ExchangeObjectProvider):
         return [Step("New", {**step.parameters, **priority, "Enabled": enabled})]
 
     def _set_steps(self, wanted: Wanted, row: Row, rows: Rows) -> list[Step]:
+        if _unknown_parts(row).keys() - wanted.entry.get("other", {}).keys():
+            return self._remade(wanted, row, rows)
         steps = super()._set_steps(wanted, row, rows)
         identity = {"Identity": row["Identity"]}
         priority = _wanted_priority(wanted, row, rows)
@@ -170,6 +170,12 @@ class TransportRuleProvider(ExchangeObjectProvider):
         return (
             [*steps, Step("Enable", identity)] if state == "Enabled" else [Step("Disable", identity), *steps]
         )
+
+    def _remade(self, wanted: Wanted, row: Row, rows: Rows) -> list[Step]:
+        """What has no parameter that we know goes only with the rule: it is made anew, in its place."""
+        [new] = self._new_steps(wanted, [one for one in rows if one is not row])
+        place = {"Priority": _wanted_priority(wanted, row, rows)}
+        return [Step("Remove", {"Identity": row["Identity"]}), Step("New", {**new.parameters, **place})]
 
     def _missing(self, wanted: Wanted, rows: Rows) -> str:
         missing = super()._missing(wanted, rows)
@@ -240,8 +246,16 @@ def _old_priority(wanted: Wanted, row: Row | None, rows: Rows) -> int:
     return old_priority(row, rows, wanted.raw, siblings)
 
 
+def _unknown_parts(row: Row) -> dict[str, str]:
+    """What a rule lists, where that is more than its known parameters make."""
+    listed = (("Conditions", PREDICATES), ("Exceptions", EXCEPTIONS), ("Actions", ACTIONS))
+    unknown = {name: _unknown(row, name, known) for name, known in listed}
+    return {name: text for name, text in unknown.items() if text}
+
+
 def _unknown(row: Row, listed: str, known: frozenset[str]) -> str:
-    """What a rule lists, where that is more than its known parameters make: as text, else «»."""
+    """One list: as text, or «» where the known parameters make it; several that go together make one part."""
     names = [str(one).rpartition(".")[2] for one in row.get(listed) or []]
-    made = sum(1 for name in known if forms.anything(row.get(name)) is not None)
-    return "" if len(names) <= made else ", ".join(sorted(names))
+    there = [name for name in known if forms.anything(row.get(name)) is not None]
+    made = {next((group for group in TOGETHER if name in group), name) for name in there}
+    return "" if len(names) <= len(made) else ", ".join(sorted(names))

@@ -16,6 +16,7 @@ _BEHAVIOUR = re.compile(
     r"^(\$[A-Za-z][\w-]*|(?:ACCEPT|RELAY|REJECT|TCP ?REFUSE|CONTINUE)\b)\s*(.*)$", re.IGNORECASE
 )
 _SETTING = re.compile(r"^([A-Za-z_][\w .-]*?)\s*[=:]\s*(.*?)\s*,?$")
+_CLOSING = re.compile(r"(.*?)\}\s*(?:\((.*)\))?")
 _COMMENT = re.compile(r"^\((.*)\)$", re.DOTALL)
 _MEMBER = re.compile(r"^(\S+(?:\[[^\]]*\])?)\s*(?:\((.*)\))?$")
 
@@ -78,15 +79,17 @@ class _Reader:
             raise unreadable(self._where, NAME, line)
 
     def _in_braces(self, text: str) -> None:
-        closes = text.endswith("}")
-        inner = text.removesuffix("}").strip()
+        closing = _CLOSING.fullmatch(text)
+        inner = (closing.group(1) if closing else text).strip()
         found = _SETTING.match(inner)
         if inner and not found:
             raise unreadable(self._where, NAME, text)
         if found and self._block is not None:
             self._block.parameters[found.group(1).lower()] = found.group(2).strip('"')
-        if closes:
+        if closing:
             self._braces = False
+            if closing.group(2) and isinstance(self._block, Group):
+                self._block.comment = closing.group(2).strip()
 
     def _in_block(self, text: str) -> None:
         if _BEHAVIOUR.match(text) or text.startswith("{"):

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from dynamic_providers import report
 from dynamic_providers.entries import ABSENT, MISSING, RAW, Difference, Entries, Entry, Place, Props, plain
-from dynamic_providers.errors import register_secret
+from dynamic_providers.errors import clean_errors, register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
 from dynamic_providers.gateway.question import quote
@@ -133,6 +133,15 @@ def faults(filters: list[Filter], place: Place) -> dict[str, str]:
 def _is_another(wrong: Mapping[str, str]) -> bool:
     """Whether a filter with these faults is another one than ours, not only one that stands wrong."""
     return bool(wrong.keys() - {_ABOVE})
+
+
+def _to_put_back(changes: Mapping[str, Entry | None], mine: Filter | None) -> dict[str, str] | None:
+    """The whole filter that was there before us, where these changes are the way back to it."""
+    if any(entry is not None and RAW not in entry for entry in changes.values()):
+        return None  # some of ours stay
+    records = [entry for entry in changes.values() if entry is not None]
+    whole = (one[RAW] for one in records if mine is None or _is_another(one["other"]))
+    return next(whole, None)
 
 
 def right_position(filters: list[Filter], mine: Filter | None) -> int:
@@ -283,10 +292,10 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     ) -> list[Script]:
         name = str(place["name"])
         mine = _mine(filters, place)
-        back = [entry[RAW] for entry in changes.values() if _put_back(entry, mine)]
-        if back:
-            lines = tuple(back[0]["text"].split("\n"))
-            return write_scripts(name, lines, there=mine is not None, position=int(back[0]["position"]))
+        back = _to_put_back(changes, mine)
+        if back is not None:
+            lines = tuple(back["text"].split("\n"))
+            return write_scripts(name, lines, there=mine is not None, position=int(back["position"]))
         values = [value for value in _values(filters, place) if value not in changes]
         values += sorted(key for key, entry in changes.items() if entry is not None)
         lines = (
@@ -308,6 +317,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
                 "names that hold it"
             )
 
+    @clean_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """As for every resource; a filter that counts as right with a warning is warned of each time."""
         found = super().read(id_, props)

@@ -139,7 +139,7 @@ def _step(address: str, entry: Entry | None, *, there: bool) -> Step:
 
 
 def _steps(address: str, entry: Entry | None, there: Entry | None) -> list[Step]:
-    """What is more than an action is made anew: a release may have settings that its EDIT does not ask for."""
+    """What is more than an action is made anew: a release may have what its EDIT does not ask for."""
     if entry is not None and there is not None and there["other"]:
         return [_step(address, None, there=True), _step(address, entry, there=False)]
     return [_step(address, entry, there=there is not None)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pulumi
 from pydantic import AfterValidator, Field
 
-from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers.entries import RAW, Entries, Entry, Place, Props
 from dynamic_providers.field_types import GatewayText, GroupName, Label, Listener, PolicyName
 from dynamic_providers.gateway import hat, listeners
 from dynamic_providers.gateway.hat import Group, Hat
@@ -20,6 +20,7 @@ from dynamic_providers.gateway.tables import SENDER_GROUP, GatewayProvider
 from dynamic_providers.gateway.transaction import Gateway, Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
+from dynamic_providers.neighbours import place_among
 
 TABLE = "listenerconfig:hostaccess"
 
@@ -215,7 +216,7 @@ def write_script(listener: str, name: str, entry: Entry | None, there: Entry | N
 
 
 def _without_order(entry: Entry) -> Entry:
-    return {key: value for key, value in entry.items() if key != "order"}
+    return {key: value for key, value in entry.items() if key not in ("order", RAW)}
 
 
 # --- provider -----------------------------------------------------------------------------------------------
@@ -258,6 +259,21 @@ class SenderGroupProvider(GatewayProvider, ObjectProvider):
         return {
             key: entry_of(groups[key], order[key]) for key in keys if key in groups and not groups[key].direct
         }
+
+    def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
+        """With its neighbours, among which it is put back: a number says little once others came or went."""
+        names = list(read_hat(self._gateway(place), str(place["listener"])).groups)
+        return {
+            key: {**entry, RAW: {"above": names[: names.index(key)], "below": names[names.index(key) + 1 :]}}
+            for key, entry in self.live(place, keys).items()
+        }
+
+    def fitted(self, place: Place, key: str, record: Entry) -> Entry:
+        names = list(read_hat(self._gateway(place), str(place["listener"])).groups)
+        others = [name for name in names if name != key]
+        now = names.index(key) if key in names else None
+        at = place_among(others, record[RAW]["above"], record[RAW]["below"], now=now)
+        return {**record, "order": at + 1}
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         listener = str(place["listener"])

@@ -78,6 +78,12 @@ async def pick(session: Session, question: str, names: list[str], words: list[st
             raise Abandoned
 
 
+def require_sure(answers: Mapping[str, str]) -> None:
+    """Go back to the menu where a release asks whether one is sure, and one is not."""
+    if answers.get("sure") == "no":
+        raise Abandoned
+
+
 def exporter(table: str, get: Callable[[Session], object]) -> Handler:
     """An EXPORT verb: keeps a copy of a table under a file name on this gateway."""
 

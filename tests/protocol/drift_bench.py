@@ -1,4 +1,4 @@
-"""What every drift case does: one estate, set up once; a change by hand; what a refresh finds and shows; repaired.
+"""What every drift case does: a change by hand, what a refresh finds and a preview shows, the repair.
 
 A case is one engine session with fresh plugins (`plugin_nursery`), as `pulumi up --refresh` is; between cases
 estate and state go back to how the first `up` left them.
@@ -125,20 +125,32 @@ class Bench:
 
     def __init__(self, estate: Estate, nursery: Nursery) -> None:
         self.estate = estate
-        switches = estate.tenant.switches
-        switches.token_latency = switches.read_latency = switches.write_latency = (0.0, 0.0)
-        switches.lag_seconds = 0.0
-        estate.gateway.commit_seconds = 0.0
-        settings = Settings.from_config(values(estate.ca_file), estate.environment)
-        self.engine = DriftEngine(nursery, settings, estate.environment)
+        be_quick(estate)
+        self._nursery = nursery
+        self.engine = self._engine(values(estate.ca_file))
         self.first = self.engine.up()
         self.dump = estate.dump()
         self.desired = inputs(self.engine.state)
         self._estate = estate.snapshot()
         self._state = copy.deepcopy(self.engine.state)
 
+    def _engine(self, settings: dict[str, Any]) -> DriftEngine:
+        environment = self.estate.environment
+        return DriftEngine(self._nursery, Settings.from_config(settings, environment), environment)
+
+    def engine_with(self, **changes: dict[str, Any]) -> DriftEngine:
+        """Another engine with the same state, for settings that differ in these sections."""
+        settings = values(self.estate.ca_file)
+        for section, change in changes.items():
+            settings[section] |= change
+        engine = self._engine(settings)
+        engine.state = copy.deepcopy(self._state)
+        return engine
+
     def reset(self) -> None:
         """Back to how the first `up` left it."""
+        self.estate.reset()
+        be_quick(self.estate)
         self.estate.restore(self._estate)
         self.engine.state = copy.deepcopy(self._state)
 
@@ -160,12 +172,30 @@ class Bench:
             case.after(self.estate)
         assert self.estate.dump() == self.dump
 
+    def stays_quiet(self) -> None:
+        """Nothing to see, nothing to do, and nothing written."""
+        before, mark = self.estate.dump(), self.estate.journal.mark()
+        with self.engine.session():
+            self.is_quiet()
+            assert self.engine.up().operations() == {}
+        kinds = {event.kind for event in self.estate.journal.events(since=mark)}
+        assert not kinds & {"write", "commit-started", "commit", "effect"}
+        assert self.estate.dump() == before
+
     def is_quiet(self) -> None:
         """Nothing is found, shown or told."""
         refreshed, preview = self.engine.refresh(), self.engine.preview()
         assert differences(inputs(self.engine.state), self.desired) == {}
         assert preview.operations() == {}
         assert told(refreshed) + told(preview) == []
+
+
+def be_quick(estate: Estate) -> None:
+    """No latencies: they are no part of what is looked at here."""
+    switches = estate.tenant.switches
+    switches.token_latency = switches.read_latency = switches.write_latency = (0.0, 0.0)
+    switches.lag_seconds = 0.0
+    estate.gateway.commit_seconds = 0.0
 
 
 def told(run: Run) -> list[str]:

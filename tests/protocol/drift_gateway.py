@@ -1,7 +1,7 @@
 """Drift cases of the gateway: what another administrator types, and what is to be seen of it.
 
-`covers` names the attributes of the lab's own objects that a case changes; which of our models' fields it shows
-follows from `shown`.
+`covers` names the attributes of the lab's own objects that a case changes; which of our models' fields it
+shows follows from `shown`.
 """
 
 from __future__ import annotations
@@ -194,9 +194,7 @@ RECIPIENTS = [
     Case(
         "recipient bypasses LDAP",
         in_tables(
-            lambda tables: setattr(
-                tables.listener("IncomingMail").recipient(DOMAIN), "bypass_ldap", True
-            )
+            lambda tables: setattr(tables.listener("IncomingMail").recipient(DOMAIN), "bypass_ldap", True)
         ),
         "recipient-access",
         {f"{RECIPIENT}/other/bypass": ("bypass_ldap", GONE)},
@@ -218,7 +216,15 @@ def condition(name: str, covers: str, member: str) -> Case:
 
 
 GROUPS = [
-    group("of another policy", "SenderGroup.behaviour", {"policy": ("BLOCKED", "RELAYED")}, f"{GROUP} policy", "6", "", ""),
+    group(
+        "of another policy",
+        "SenderGroup.behaviour",
+        {"policy": ("BLOCKED", "RELAYED")},
+        f"{GROUP} policy",
+        "6",
+        "",
+        "",
+    ),
     group(
         "with a behaviour of its own",
         "",
@@ -299,8 +305,12 @@ FILTER = "office365_outbound"
 
 
 def script(
-    *, group: str = "^RELAY_O365$", header: str = "X-OUTBOUND-AUTH", value: str = f"^({SECRET}|{PREVIOUS})$",
-    right: str = 'strip-header("X-OUTBOUND-AUTH");', wrong: str = "drop();",
+    *,
+    group: str = "^RELAY_O365$",
+    header: str = "X-OUTBOUND-AUTH",
+    value: str = f"^({SECRET}|{PREVIOUS})$",
+    right: str = 'strip-header("X-OUTBOUND-AUTH");',
+    wrong: str = "drop();",
 ) -> list[str]:
     """The filter as it is, but for what is said."""
     return [
@@ -340,12 +350,17 @@ def as_printed(lines: Sequence[str]) -> str:
 def another_text(name: str, covers: str = "", *, valid: bool = True, **changes: str) -> Case:
     lines = script(**changes)
     more = {} if valid else {"valid": "no"}
-    return fault(name, rewritten(lines), covers, text=as_printed(lines), **more)
+    return fault(name, rewritten(lines), covers, None, text=as_printed(lines), **more)
 
 
 FILTERS = [
     fault("switched off", type_in(f"filters set {FILTER} inactive"), "MessageFilter.active", active="no"),
-    fault("for another group", rewritten(script(group="^RELAYLIST$")), "MessageFilter.text", group_test="RELAYLIST"),
+    fault(
+        "for another group",
+        rewritten(script(group="^RELAYLIST$")),
+        "MessageFilter.text",
+        group_test="RELAYLIST",
+    ),
     fault(
         "for another header",
         rewritten(script(header="X-OTHER", right='strip-header("X-OTHER");')),
@@ -386,9 +401,15 @@ FILTERS = [
     another_text("that only notes", wrong='log-entry("without the header");'),
     another_text("that strips nothing", right='log-entry("right");'),
     another_text("that looks for the value anywhere", "MessageFilter.name", value=f"({SECRET}|{PREVIOUS})"),
-    another_text("that names a listener that is gone", valid=False, wrong='if (recv-listener == "Gone") { drop(); }'),
+    another_text(
+        "that names a listener that is gone", valid=False, wrong='if (recv-listener == "Gone") { drop(); }'
+    ),
 ]
 
+THE_GUIDES = (
+    "HIGH:MEDIUM:@STRENGTH:!aNULL:!eNULL:!LOW:!DES:!MD5:!EXP:!PSK:!DSS:!RC2:!RC4:!SEED:!ECDSA:!ADH:!IDEA:!3DES"
+    ":!SSLv2:!SSLv3"
+)
 CIPHERS = [
     Case(
         "ciphers",
@@ -397,8 +418,7 @@ CIPHERS = [
         {
             "ciphers": (
                 "HIGH:MEDIUM:LOW",
-                "HIGH:MEDIUM:@STRENGTH:!aNULL:!eNULL:!LOW:!DES:!MD5:!EXP:!PSK:!DSS:!RC2:!RC4:!SEED:!ECDSA:!ADH"
-                ":!IDEA:!3DES:!SSLv2:!SSLv3",
+                THE_GUIDES,
             )
         },
         covers=("Tls.cipher", "Configuration.ssl"),

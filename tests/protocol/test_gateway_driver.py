@@ -251,7 +251,7 @@ def someone_else(
 ) -> None:
     """Another administrator changes something."""
     provider = ours.provider(key)
-    place = {name: ours.inputs[key][name] for name in provider.identity}
+    place = {name: ours.inputs[key][name] for name in provider.place_fields()}
     with plugin(estate, monkeypatch):
         provider.apply(place, changes, provider.live(place, list(changes)), {})
 

@@ -19,12 +19,19 @@ from lab.estate import Estate
 from lab.gateway.state import Target
 from lab.journal import Event
 from tests.mini_engine import Refused
-from tests.profile_stacks import complete_profiles, engine_for
+from tests.plugin_nursery import Nursery
+from tests.profile_stacks import Stacks, complete_profiles
 from tests.protocol.gateway_life import Stack, plugin, wanted
 
 DOMAIN, THEIRS = "contoso.example", "theirs.example"
 Changes = dict[str, Entry | None]
 REASON = "The listener configuration is not valid."
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Iterator[Stacks]:
+    with Nursery() as nursery:
+        yield Stacks(nursery)
 
 
 @pytest.fixture(scope="module", params=complete_profiles())
@@ -39,6 +46,13 @@ def estate(whole: Estate) -> Iterator[Estate]:
     yield whole
     whole.reset()
     whole.restore(at_first)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Estate]:
+    """For what is the same on every release: the one with most to it."""
+    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "cluster") as estate:
+        yield estate
 
 
 def routes() -> Stack:
@@ -99,18 +113,18 @@ def test_somebody_elses_commit_is_joined_without_a_word(
     assert f"route {THEIRS}" in estate.gateway.dump()
 
 
-def test_a_conflict_tells_every_resource_of_the_commit_and_the_next_up_is_right(estate: Estate) -> None:
+def test_a_conflict_in_a_whole_stack_and_the_next_up_is_right(stacks: Stacks, cluster: Estate) -> None:
     """The whole stack over gRPC: what was committed before stays, what was not is made by the next run."""
-    before, engine = estate.dump(), engine_for(estate)
-    estate.journal.when(is_our_commit, lambda _: someone_commits(estate))
+    before, engine = cluster.dump(), stacks.engine(cluster)
+    cluster.journal.when(is_our_commit, lambda _: someone_commits(cluster))
     with pytest.raises(Refused, match=r"(?i)conflict|changed the configuration|commit was refused"):
         engine.up()
     engine.up()
     assert engine.up().operations() == {}
-    assert f"route {THEIRS}" in estate.gateway.dump()
+    assert f"route {THEIRS}" in cluster.gateway.dump()
     engine.destroy()
-    estate.gateway.state.base.routes.pop(THEIRS)
-    assert estate.dump() == before
+    cluster.gateway.state.base.routes.pop(THEIRS)
+    assert cluster.dump() == before
 
 
 def test_a_commit_is_refused(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,13 +197,13 @@ def test_logged_out_for_being_idle_between_two_phases(
     assert f"route {DOMAIN}" in estate.gateway.dump()
 
 
-def test_a_slow_gateway(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_gateway(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command takes its time, and so does a commit: slower, and otherwise the same."""
-    estate.gateway.latency = {"*": 0.03, "listenerconfig": 0.1}
-    before, ours = estate.gateway.dump(), everything()
-    with plugin(estate, monkeypatch):
+    cluster.gateway.latency = {"*": 0.03, "listenerconfig": 0.1}
+    before, ours = cluster.gateway.dump(), everything()
+    with plugin(cluster, monkeypatch):
         ours.up()
         assert ours.up() == []
-    with plugin(estate, monkeypatch):
+    with plugin(cluster, monkeypatch):
         ours.destroy()
-    assert estate.gateway.dump() == before
+    assert cluster.gateway.dump() == before

@@ -12,9 +12,16 @@ import pytest
 from lab.estate import Estate
 from tests.by_hand import EVERYTHING, TAKE_OVER, change_everything
 from tests.mini_engine import MiniEngine, Props, Refused
-from tests.profile_stacks import complete_profiles, domain_of, engine_for
+from tests.plugin_nursery import Nursery
+from tests.profile_stacks import Stacks, complete_profiles, domain_of
 
 WRITES = {"write", "commit-started", "commit", "effect"}
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Iterator[Stacks]:
+    with Nursery() as nursery:
+        yield Stacks(nursery)
 
 
 @pytest.fixture(scope="module", params=complete_profiles())
@@ -59,8 +66,8 @@ def changed_paths(then: Any, now: Any, path: str = "") -> set[str]:
     }
 
 
-def test_a_whole_life(estate: Estate) -> None:
-    before, engine = estate.dump(), engine_for(estate)
+def test_a_whole_life(stacks: Stacks, estate: Estate) -> None:
+    before, engine = estate.dump(), stacks.engine(estate)
     assert set(engine.up().operations().values()) == {"create"}
     made, mark = estate.dump(), estate.journal.mark()
 
@@ -87,21 +94,19 @@ def test_a_whole_life(estate: Estate) -> None:
     assert estate.dump() == before
 
 
-def test_everything_there_and_different(estate: Estate) -> None:
-    engine_for(estate).up()
+def test_everything_there_and_different(stacks: Stacks, estate: Estate) -> None:
+    stacks.engine(estate).up()
     made = estate.dump()
     change_everything(estate, domain(estate))
     theirs, mark = estate.dump(), estate.journal.mark()
 
-    stranger = engine_for(estate)
+    stranger = stacks.engine(estate)
     with pytest.raises(Refused, match=r"exists and differs.*to the setting takeOver"):
         stranger.preview()
     assert estate.dump() == theirs
     assert written(estate, mark) == set()
 
-    owner = engine_for(estate, take_over=TAKE_OVER)
-    owner.preview()
-    assert estate.dump() == theirs
+    owner = stacks.engine(estate, take_over=TAKE_OVER)
     owner.up()
     assert estate.dump() == made
     assert owner.up().operations() == {}

@@ -14,7 +14,8 @@ from dynamic_providers.gateway.snapshot import PROVIDERS
 from lab.estate import Estate
 from lab.gateway.state import Configuration, Target
 from tests.mini_engine import Refused
-from tests.profile_stacks import engine_for
+from tests.plugin_nursery import Nursery
+from tests.profile_stacks import Stacks
 from tests.protocol.gateway_life import Stack, plugin, wanted
 
 QUESTION = r"telemetry class"
@@ -74,6 +75,12 @@ EDITS = [
     Case("filter", "edit", _filter_off),
     Case("ciphers", "edit", _other_ciphers),
 ]
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Iterator[Stacks]:
+    with Nursery() as nursery:
+        yield Stacks(nursery)
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +155,11 @@ def test_every_resource_is_changed_somewhere() -> None:
     assert {case.key for case in EDITS} == set(PROVIDERS)
 
 
-def test_a_whole_stack(strange: Estate) -> None:
+def test_a_whole_stack(stacks: Stacks, strange: Estate) -> None:
     """The operator reads one line for each resource that asked, and a later run on a known release works."""
     assert strange.gateway.strange_question
     before, mark = strange.gateway.dump(), strange.journal.mark()
-    engine = engine_for(strange)
+    engine = stacks.engine(strange)
     with pytest.raises(Refused, match=QUESTION) as caught:
         engine.up()
     assert "Traceback" not in str(caught.value)
@@ -161,10 +168,10 @@ def test_a_whole_stack(strange: Estate) -> None:
     assert strange.journal.count("gateway", "disconnect", since=mark, pending=True) == 0
 
 
-def test_a_release_that_has_no_messages_limit() -> None:
+def test_a_release_that_has_no_messages_limit(stacks: Stacks) -> None:
     with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "no-messages-limit") as estate:
         before, mark = estate.dump(), estate.journal.mark()
-        engine = engine_for(estate)
+        engine = stacks.engine(estate)
         with pytest.raises(Refused, match="Mail Policies > Destination Controls"):
             engine.up()
         tables = [event.detail["tables"] for event in estate.journal.events("gateway", "commit", since=mark)]
@@ -173,9 +180,9 @@ def test_a_release_that_has_no_messages_limit() -> None:
         assert estate.dump() == before
 
 
-def test_a_release_that_has_no_messages_limit_serves_a_stack_without_throttle() -> None:
+def test_a_release_that_has_no_messages_limit_serves_a_stack_without_throttle(stacks: Stacks) -> None:
     with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "no-messages-limit") as estate:
-        before, engine = estate.dump(), engine_for(estate, {"inbound": {"throttle": "none"}})
+        before, engine = estate.dump(), stacks.engine(estate, {"inbound": {"throttle": "none"}})
         engine.up()
         assert "destination bce-demo.com" in estate.dump()
         assert engine.up().operations() == {}

@@ -1,4 +1,4 @@
-"""`up`, then `destroy`: gateway and tenant are as they were, whatever was there before and happened in between."""
+"""`up`, then `destroy`: both sides are as they were, whatever was there before and happened in between."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands import DOMAIN, SHOP, TAKE_OVER, THEIR_SECRET, THINGS, fill_domain_with_others
 from tests.mini_engine import Refused
 from tests.plugin_nursery import Nursery
-from tests.protocol.way_back_life import Before, Stack, Values, World, changed, domains, ours, values
+from tests.protocol.way_back_life import Before, Stack, Values, World, changed, domains, merged, ours, values
 
 MANAGED = [thing.resource for thing in THINGS.values()]
 
@@ -34,7 +34,7 @@ def as_before(world: World, before: str) -> bool:
     return world.estate.dump() == before
 
 
-# --- what was there before --------------------------------------------------------------------------------------
+# --- what was there before --------------------------------------------------------------------------------
 
 
 def test_nothing_was_there(world: World) -> None:
@@ -85,7 +85,7 @@ def test_what_was_there_and_differs_is_taken_over_and_put_back(world: World) -> 
     assert as_before(world, before)
 
 
-# --- by hand in between -----------------------------------------------------------------------------------------
+# --- by hand in between -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name, thing in THINGS.items() if thing.remove])
@@ -119,7 +119,7 @@ def test_what_a_hand_changed_is_not_overwritten_unseen(world: World, before: Bef
     assert as_before(world, known.before_dump)
 
 
-# --- resources that are renamed ---------------------------------------------------------------------------------
+# --- resources that are renamed ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -135,11 +135,12 @@ def rename(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return to
 
 
-def renaming(made: type[ManagedResource], suffix: str, *, aliases: bool) -> Callable[..., ManagedResource]:
-    def make(name: str, *arguments: Any, **named: Any) -> ManagedResource:
-        *rest, opts = arguments if "opts" not in named else (*arguments, named.pop("opts"))
+def renaming(made: Callable[..., object], suffix: str, *, aliases: bool) -> Callable[..., object]:
+    def make(name: str, /, *arguments: Any, **named: Any) -> object:
+        given = named.pop("opts", None)
+        *rest, opts = (*arguments, given) if given else arguments
         known = pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)] if aliases else [])
-        return made(f"{name}{suffix}", *rest, opts=pulumi.ResourceOptions.merge(opts, known), **named)
+        return made(f"{name}{suffix}", *rest, **named, opts=pulumi.ResourceOptions.merge(opts, known))
 
     return make
 
@@ -150,7 +151,7 @@ def test_renamed_with_aliases_is_no_change(world: World, rename: Callable[..., N
     rename("-renamed", aliases=True)
     assert stack.engine.preview().operations() == {}
     assert stack.up().operations() == {}
-    assert {name for name in stack.engine.state if name.endswith("-renamed")} == {f"{one}-renamed" for one in MANAGED}
+    assert {*stack.engine.state} >= {f"{one}-renamed" for one in MANAGED}
     assert not world.estate.journal.count("gateway", "commit", since=mark)
     assert not world.estate.journal.count("tenant", "effect", since=mark)
     stack.engine.destroy()
@@ -164,7 +165,7 @@ def test_renamed_without_aliases_is_refused_and_nothing_is_lost(
     stack, known = world.stack(before)
     rename("-renamed", aliases=False)
     for _ in range(2):  # the second up finds both in the state
-        with pytest.raises(Refused, match="another logical name.*`aliases`.*`pulumi state delete`"):
+        with pytest.raises(Refused, match=r"another logical name.*`aliases`.*`pulumi state delete`"):
             stack.up()
         assert as_before(world, known.after_dump)
     for name in MANAGED:
@@ -183,7 +184,7 @@ def test_both_names_in_the_state_are_destroyed_once(world: World, rename: Callab
     assert as_before(world, known.before_dump)
 
 
-# --- settings that change and change back -----------------------------------------------------------------------
+# --- settings that change and change back -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["nothing under its name", "others under its name"])
@@ -242,10 +243,9 @@ CHANGES: Mapping[str, Values] = {
 def test_a_setting_changes_and_changes_back(world: World, before: Before, name: str) -> None:
     stack, known = world.stack(before)
     first = stack.wanted
-    stack.up(values(takeOver=first["takeOver"], **{**CHANGES[name], "outbound": {"ciphers": "set", **CHANGES[name].get("outbound", {})}}))
+    stack.up(merged(first, CHANGES[name]))
     assert stack.engine.preview().operations() == {}
-    if name != "another ticket":
-        assert changed(known.after_dump, world.estate.dump())
+    assert (changed(known.after_dump, world.estate.dump()) == []) == (name == "another ticket")
     halfway = stack.engine.saved(), world.estate.snapshot()
     stack.up(first)
     assert ours(world.estate.dump()) == ours(known.after_dump)
@@ -259,12 +259,12 @@ def test_a_setting_changes_and_changes_back(world: World, before: Before, name: 
 
 @pytest.mark.parametrize("before", ["absent", "different"])
 def test_the_secret_is_changed_in_three_steps(world: World, before: Before) -> None:
-    """The gateway takes old and new, the rule sends the new one, the old one goes; then once more, and back."""
+    """The gateway takes old and new, the rule sends the new one, the old one goes; then back in one step."""
     stack, known = world.stack(before)
     first = stack.wanted
     new = "anothersecretkey"
-    both = values(takeOver=first["takeOver"], outbound={"ciphers": "set", "previousSecrets": [new]})
-    new_first = values(takeOver=first["takeOver"], outbound={"ciphers": "set", "previousSecrets": [OUTBOUND_SECRET]})
+    both = merged(first, {"outbound": {"previousSecrets": [new]}})
+    new_first = merged(first, {"outbound": {"previousSecrets": [OUTBOUND_SECRET]}})
     for secret, wanted in ((OUTBOUND_SECRET, both), (new, new_first), (new, first)):
         stack.secret = secret
         stack.up(wanted)
@@ -286,7 +286,7 @@ def test_the_secret_is_changed_in_three_steps(world: World, before: Before) -> N
 def test_outbound_none_takes_away_the_rule_alone(world: World, before: Before) -> None:
     stack, known = world.stack(before)
     first = stack.wanted
-    none = stack.up(values(takeOver=first["takeOver"], outbound={"ciphers": "set", "state": "none"}))
+    none = stack.up(merged(first, {"outbound": {"state": "none"}}))
     assert none.operations() == {"outbound-rule": "delete"}
     rule = THINGS["outbound rule"].heading
     now = ours(world.estate.dump())

@@ -11,7 +11,7 @@ from components.settings import Settings
 from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
-from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved
+from tests.mini_engine import MiniEngine, Plugin, Props, Run, StateFile
 from tests.plugin_nursery import Nursery
 from tests.protocol.drift_bench import ForkedPlugin
 from tests.unit.settings_samples import sample
@@ -26,10 +26,17 @@ def values(**changes: Any) -> Values:
     found = sample("bce-demo-lab")
     found["domains"] = domains(DOMAIN, SHOP)
     found["takeOver"] = []
-    for key, value in {"outbound": {"ciphers": "set"}, **changes}.items():
-        merge = isinstance(value, Mapping) and key != "domains"
-        found[key] = {**found.get(key, {}), **value} if merge else value
-    return found
+    return merged(merged(found, {"outbound": {"ciphers": "set"}}), changes)
+
+
+def merged(wanted: Values, changes: Values) -> Values:
+    """Settings with some of a section's keys changed; domains and lists as a whole."""
+
+    def section(key: str, value: Any) -> Any:
+        whole = key == "domains" or not isinstance(value, Mapping)
+        return value if whole else {**wanted.get(key, {}), **value}
+
+    return {**wanted, **{key: section(key, value) for key, value in changes.items()}}
 
 
 def domains(*names: str) -> Values:
@@ -70,6 +77,7 @@ class Stack:
         self.engine.refresh()
         self.engine.destroy()
         assert self.engine.state == {}
+        assert self.engine.condemned == []
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class SetUp:
     before_dump: str
     after: EstateSnapshot
     after_dump: str
-    state: tuple[dict[str, Saved], dict[str, Props]]
+    state: StateFile
 
 
 class World:

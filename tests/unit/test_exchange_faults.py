@@ -152,6 +152,8 @@ ECHOES = [
     'Parameters: {"SetHeaderValue": "topsecretkey"}',
     "-SetHeaderValue topsecretkey",
     'Cut short: -SetHeaderValue "topsecret',
+    'Set-TransportRule -HeaderContainsWords "topsecretkey" -Mode Enforce',
+    'Set-TransportRule -ExceptIfHeaderMatchesPatterns @("topsecretkey")',
 ]
 
 

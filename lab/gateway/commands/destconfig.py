@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import KINDS, Disliked
-from lab.gateway.menus import clearer, exporter, importer, run_menu
+from lab.gateway.menus import clearer, exporter, importer, require_sure, run_menu
 from lab.gateway.state import Configuration, Destination
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ async def _delete(session: Session, words: list[str]) -> None:
         asked = await session.ask(
             "destconfig.delete", checks={"domain": lambda text: _is_there(session, text)}
         )
+        require_sure(asked)
         domain = asked["domain"]
 
     def mutate(tables: Configuration) -> None:

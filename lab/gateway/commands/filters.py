@@ -9,7 +9,7 @@ from lab.gateway.dialogue import Abandoned, Disliked
 from lab.gateway.filter_check import parse
 from lab.gateway.filter_language import Filter, FilterError, names_gone
 from lab.gateway.filter_text import Layout, render
-from lab.gateway.menus import exporter, importer, run_menu
+from lab.gateway.menus import exporter, importer, require_sure, run_menu
 from lab.gateway.state import Configuration, MessageFilter
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ async def _which(session: Session, dialogue: str, words: list[str], *ids: str) -
 
 
 async def _delete(session: Session, words: list[str]) -> None:
-    answers = await _which(session, "filters.delete", words, "what")
+    answers = await _which(session, "filters.delete", [*words[:1], "yes"] if words else [], "what", "sure")
+    require_sure(answers)
     names = selected(session, answers["what"])
     for name in names:
 

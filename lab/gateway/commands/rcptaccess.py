@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import DOMAIN, Disliked, address
-from lab.gateway.menus import clearer, exporter, importer, run_menu
+from lab.gateway.menus import clearer, exporter, importer, require_sure, run_menu
 from lab.gateway.state import Configuration, Recipient
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ class RecipientAccess:
         if words:
             gone = self._existing(words[0])
         else:
-            gone = (await session.ask("rcptaccess.delete", checks={"address": self._existing}))["address"]
+            answers = await session.ask("rcptaccess.delete", checks={"address": self._existing})
+            require_sure(answers)
+            gone = answers["address"]
         if gone == ALL:
             raise Disliked(session.profile.text("recipient_all_stays"))
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import DOMAIN, KINDS, Disliked, address
-from lab.gateway.menus import clearer, exporter, importer, run_menu
+from lab.gateway.menus import clearer, exporter, importer, require_sure, run_menu
 from lab.gateway.state import Configuration, Target
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ async def _delete(session: Session, words: list[str]) -> None:
         answers = await session.ask(
             "smtproutes.delete", checks={"domain": lambda text: _is_there(session, text)}
         )
+        require_sure(answers)
         domain = answers["domain"]
 
     def mutate(tables: Configuration) -> None:

@@ -1,0 +1,166 @@
+"""`up` then `destroy` on the real engine: what the small one (tests/protocol/test_way_back.py) cannot show.
+
+Aliases and parents, the engine's own stop at the first refusal, its plan for replacements, its refresh.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from components.stack_config import NAMESPACE
+from tests.engine.life import Life
+from tests.hands import (
+    FILTER,
+    OUTBOUND,
+    SHOP,
+    TAKE_OVER,
+    THINGS,
+    crowd,
+    fill_domain_with_others,
+    fill_with_others,
+)
+from tools.engine import ROOT
+
+pytestmark = pytest.mark.timeout(300)
+
+RENAMING = """
+from components import inbound_mail_flow, outbound_mail_flow
+from dynamic_providers.managed_resource import ManagedResource
+import pulumi
+
+def renaming(made):
+    def make(name, /, *arguments, **named):
+        opts = named.pop("opts", None) or arguments[-1]
+        rest = [one for one in arguments if one is not opts]
+        known = pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)] if ALIASES else [])
+        return made(f"{name}-renamed", *rest, **named, opts=pulumi.ResourceOptions.merge(opts, known))
+    return make
+
+for module in (inbound_mail_flow, outbound_mail_flow):
+    for name, made in vars(module).copy().items():
+        if isinstance(made, type) and issubclass(made, ManagedResource):
+            setattr(module, name, renaming(made))
+"""
+
+
+def configure(life: Life, **changes: object) -> None:
+    """Write settings into the stack file, whole sections."""
+    stack = yaml.safe_load(life.project.stack_file.read_text(encoding="utf-8"))
+    stack["config"] |= {f"{NAMESPACE}:{key}": value for key, value in changes.items()}
+    life.project.stack_file.write_text(yaml.safe_dump(stack, sort_keys=False), encoding="utf-8")
+
+
+def rename_resources(life: Life, *, aliases: bool) -> None:
+    """Put a program into the sandbox that gives every managed resource another logical name."""
+    program = life.project.folder / "__main__.py"
+    program.unlink()
+    text = (ROOT / "__main__.py").read_text(encoding="utf-8")
+    program.write_text(f"ALIASES = {aliases}\n{RENAMING}\n{text}", encoding="utf-8")
+
+
+def test_everything_was_there_and_different(life: Life) -> None:
+    crowd(life.estate)
+    fill_with_others(life.estate)
+    fill_domain_with_others(life.estate, SHOP)
+    before = life.estate.dump()
+    configure(life, takeOver=[])
+    refused = life.project.preview(check=False)
+    assert not refused.ok
+    assert re.search(
+        r"exists and differs: .*theirs .*, ours .* add \w+ to the setting takeOver", refused.output
+    )
+    assert life.estate.dump() == before
+
+    configure(life, takeOver=list(TAKE_OVER))
+    life.project.up()
+    life.project.up("--expect-no-changes")
+    removed = THINGS["inbound rule"].remove
+    assert removed is not None
+    removed(life.estate)
+    life.project.refresh()
+    life.project.destroy()
+    assert life.estate.dump() == before
+
+
+def test_what_was_there_and_right_stays(life: Life) -> None:
+    life.project.up()
+    there = life.estate.dump()
+    life.project.pulumi(
+        "stack", "rm", "--yes", "--force", "--preserve-config"
+    )  # the state is forgotten, not the estate
+    life.project.init()
+    life.project.up()
+    life.project.destroy()
+    assert life.estate.dump() == there
+
+
+def test_changed_by_hand_and_not_refreshed(life: Life) -> None:
+    life.project.up()
+    THINGS["route"].change(life.estate)
+    stopped = life.project.destroy(check=False)
+    assert not stopped.ok
+    assert re.search(r"SMTP route changed since the last run.*pulumi refresh", stopped.output)
+    assert "by-hand.example" in life.estate.dump()
+    life.project.refresh()
+    life.project.destroy()
+    assert life.estate.dump() == life.before
+
+
+def test_renamed_resources(life: Life) -> None:
+    life.project.up()
+    up = life.estate.dump()
+    exported = life.project.pulumi("stack", "export", "--show-secrets").output
+    rename_resources(life, aliases=False)
+    refused = life.project.up(check=False)
+    assert not refused.ok
+    assert "under another logical name" in refused.output
+    assert life.estate.dump() == up
+    state = life.project.folder / "state.json"
+    state.write_text(exported, encoding="utf-8")
+    life.project.pulumi("stack", "import", "--file", str(state))
+
+    rename_resources(life, aliases=True)
+    life.project.up("--expect-no-changes")
+    assert life.estate.dump() == up
+    life.project.destroy()
+    assert life.estate.dump() == life.before
+
+
+def test_a_domain_and_other_names_come_and_go(life: Life) -> None:
+    fill_domain_with_others(life.estate, SHOP)
+    before = life.estate.dump()
+    life.project.up()
+    first = life.project.stack_file.read_text(encoding="utf-8")
+    domains = yaml.safe_load(first)["config"][f"{NAMESPACE}:domains"]
+    configure(
+        life,
+        domains={**domains, SHOP: {"microsoftMx": "shop-bce-demo-com.mail.protection.outlook.com"}},
+        names={"outboundConnector": "To IronPort", "senderGroup": "FROM_M365", "filter": "m365_only"},
+        takeOver=[*TAKE_OVER],
+    )
+    life.project.up()
+    now = life.estate.dump()
+    assert "outbound connector To IronPort" in now
+    assert f"outbound connector {OUTBOUND}" not in now
+    assert f"filter {FILTER}" not in now
+    life.project.stack_file.write_text(first, encoding="utf-8")
+    life.project.up()
+    life.project.destroy()
+    assert life.estate.dump() == before
+
+
+def test_outbound_none_takes_away_the_rule_alone(life: Life) -> None:
+    life.project.up()
+    up = life.estate.dump()
+    configure(life, outbound={"state": "none", "smartHosts": ["198.51.100.186"], "ciphers": "check"})
+    assert life.project.steps() == {"outbound-rule": "delete"}
+    life.project.up()
+    assert f"transport rule {OUTBOUND}" not in life.estate.dump()
+    configure(life, outbound={"state": "all", "smartHosts": ["198.51.100.186"], "ciphers": "check"})
+    life.project.up()
+    assert life.estate.dump() == up
+    life.project.destroy()
+    assert life.estate.dump() == life.before
