@@ -142,7 +142,7 @@ THINGS: Mapping[str, Thing] = {
         f"policy {POLICY} ({OUTBOUND_LISTENER})",
         "mailFlowPolicy",
         change=_on_gateway(lambda tables: _policy(tables).update(tls="off")),
-        remove=_on_gateway(lambda tables: _policy(tables).pop("tls")),
+        remove=_on_gateway(lambda tables: _policy(tables).pop("tls", None)),
     ),
     "filter": Thing(
         "outbound-filter",
@@ -168,7 +168,9 @@ THINGS: Mapping[str, Thing] = {
         "outbound-connector",
         f"outbound connector {OUTBOUND}",
         "outboundConnector",
-        change=_in_tenant("Set-OutboundConnector", Identity=OUTBOUND, SmartHosts=["by-hand.example"]),
+        change=_in_tenant(
+            "Set-OutboundConnector", Identity=OUTBOUND, UseMXRecord=False, SmartHosts=["by-hand.example"]
+        ),
         remove=_drop_outbound_connector,
     ),
     "inbound rule": Thing(
@@ -308,6 +310,11 @@ def _fill_rules(estate: Estate) -> None:
         Priority=3,
         Enabled=False,
     )
+
+
+def put_filter(estate: Estate, text: str, place: int, *, active: bool) -> None:
+    """Put a message filter in place of the one of its name."""
+    _on_gateway(lambda tables: _put_filter(tables, text, place, active=active))(estate)
 
 
 def fill_domain_with_others(estate: Estate, domain: str) -> None:

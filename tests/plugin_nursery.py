@@ -17,10 +17,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    pass
+from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "m365-secure-email"
@@ -82,11 +79,15 @@ class Nursery:
 
 
 def serve(asked: socket.socket) -> None:
-    """Load everything, then fork for each line; in a child, return when its plugin ends."""
+    """Load everything, then fork for each line; in a child, return when its plugin ends.
+
+    At the end all go: one that was forked too late for its engine has nobody else who knows it.
+    """
     for module in LOADED:
         __import__(module)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    children: set[int] = set()
     for line in asked.makefile("r", encoding="ascii"):
+        children -= ended(children)
         wanted = json.loads(line)
         reading, writing = os.pipe()
         child = os.fork()
@@ -95,15 +96,22 @@ def serve(asked: socket.socket) -> None:
             asked.close()
             become_plugin(writing, wanted["address"], wanted["environment"])
             return
+        children.add(child)
         os.close(writing)
         with os.fdopen(reading, encoding="ascii") as first:
             port = first.readline().strip()
         asked.sendall(f"{child} {port}\n".encode())
+    for child in children - ended(children):
+        os.kill(child, signal.SIGKILL)
+
+
+def ended(children: set[int]) -> set[int]:
+    """Those that are gone. Until they are waited for, their numbers are nobody else's."""
+    return {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
 
 
 def become_plugin(port_to: int, address: str, environment: Mapping[str, str]) -> None:
     """What `python -m pulumi.dynamic ADDRESS` does, its standard output going to `port_to`."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(port_to, 1)
     os.close(port_to)
     os.environ.update(environment)

@@ -120,14 +120,13 @@ def faults(filters: list[Filter], place: Place) -> dict[str, str]:
         found["active"] = "no"
     if not mine.valid:
         found["valid"] = "no"
-    above = [
-        one.name
-        for one in filters
-        if one.number < mine.number and one.active and filter_text.ends_processing(one.text)
-    ]
-    if above:
-        found[_ABOVE] = ", ".join(above)
-    return found
+    return found | _ending(filters[: filters.index(mine)])
+
+
+def _ending(above: list[Filter]) -> dict[str, str]:
+    """The fault that filters above end the processing, if some do."""
+    ending = [one.name for one in above if one.active and filter_text.ends_processing(one.text)]
+    return {_ABOVE: ", ".join(ending)} if ending else {}
 
 
 def _is_another(wrong: Mapping[str, str]) -> bool:
@@ -137,11 +136,15 @@ def _is_another(wrong: Mapping[str, str]) -> bool:
 
 def _to_put_back(changes: Mapping[str, Entry | None], mine: Filter | None) -> dict[str, str] | None:
     """The whole filter that was there before us, where these changes are the way back to it."""
-    if any(entry is not None and RAW not in entry for entry in changes.values()):
-        return None  # some of ours stay
+    if not _is_way_back(changes):
+        return None
     records = [entry for entry in changes.values() if entry is not None]
     whole = (one[RAW] for one in records if mine is None or _is_another(one["other"]))
     return next(whole, None)
+
+
+def _is_way_back(changes: Mapping[str, Entry | None]) -> bool:
+    return all(entry is None or RAW in entry for entry in changes.values())
 
 
 def right_position(filters: list[Filter], mine: Filter | None) -> int:
@@ -269,6 +272,16 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
                 entry[RAW] = {"text": _to_write_back(mine), "position": str(filters.index(mine) + 1)}
         return found
 
+    def fitted(self, place: Place, key: str, record: Entry) -> Entry:
+        """What stands above it may have changed since, and is not its own."""
+        filters = _read_all(self._gateway(place))
+        mine = _mine(filters, place)
+        wrong = {name: text for name, text in record["other"].items() if name != _ABOVE}
+        others = [one for one in filters if one is not mine]
+        stays = mine is not None and not _is_another(wrong)
+        at = filters.index(mine) if mine and stays else int(record[RAW]["position"]) - 1
+        return {**record, "other": wrong | _ending(others[:at])}
+
     def _make(self, news: Props, olds: Props) -> Props:
         """Make it so. The filter that was there before ours is put back with the last of our alternatives."""
         owned, wanted = self._before(olds), self.entries(news)
@@ -304,6 +317,8 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             else ()
         )
         position = right_position(filters, mine)
+        if mine is not None and _is_way_back(changes):  # what is not ours any more stays where it is
+            position = filters.index(mine) + 1 if mine is not filters[-1] else 0
         return write_scripts(name, lines, there=mine is not None, position=position)
 
     def notes(self, props: Props) -> Iterable[str]:

@@ -138,7 +138,7 @@ def test_the_same_failure_in_every_form(practice: Practice, fault: str, text: st
 
 def test_throttled_for_too_long(practice: Practice) -> None:
     practice.lab.faults.add("Get-TransportRule", "throttled", times=99, retry_after=60)
-    with pytest.raises(errors.Throttled, match=r"given up after 1 attempts .* asks to wait 60 s more"):
+    with pytest.raises(errors.Throttled, match=r"given up after 1 attempt .* asks to wait 60 s more"):
         practice.client().rows(TRANSPORT_RULE)
 
 
