@@ -30,7 +30,7 @@ demo: setup ## the whole life of a customer's mail flow on the emulated estate, 
 	@$(VENV)/python -m lab.demo
 
 test: setup ## all tests (WORKERS=0: one at a time; ARGS="tests/unit -k name": some of them)
-	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup ## rules, format and types, as CI wants them
 	$(VENV)/ruff check $(CODE)

@@ -125,7 +125,7 @@ def after_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 
 
 each_row = pytest.mark.parametrize("row", ROWS)
-real_engine = [pytest.mark.timeout(600), pytest.mark.xdist_group("the guide by pulumi up")]
+real_engine = pytest.mark.timeout(600)
 
 
 def test_the_transcript_has_every_row_once() -> None:
@@ -144,7 +144,6 @@ def test_an_untouched_estate_is_not_what_the_guide_wants(row: str, untouched: li
     assert (objects(untouched, ROWS[row]) == wanted) == (row == "n")
 
 
-@pytest.mark.xdist_group("the guide by hand")
 class TestByHand:
     """The transcript, typed into the lab's SSH and done through its API."""
 

@@ -89,7 +89,11 @@ def test_the_way_back_with_neighbours_gone(names: list[str], lost: frozenset[str
 
 @given(orders, st.integers(0, len(NAMES) - 1), st.integers(0, len(NAMES) - 1), st.booleans(), some)
 def test_two_of_ours_go_back_one_after_the_other(
-    names: list[str], first: int, second: int, swapped: bool, gone: frozenset[str]  # noqa: FBT001
+    names: list[str],
+    first: int,
+    second: int,
+    swapped: bool,
+    gone: frozenset[str],  # noqa: FBT001
 ) -> None:
     both = ["Ours", "Probe"]
     at = {name: names.index(name) for name in both}
