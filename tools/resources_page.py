@@ -14,7 +14,7 @@ from dynamic_providers.exchange.inbound_connector import InboundConnectorProvide
 from dynamic_providers.exchange.outbound_connector import OutboundConnectorProvider
 from dynamic_providers.exchange.transport_rule import TransportRuleProvider
 from dynamic_providers.gateway.snapshot import PROVIDERS as GATEWAY_TABLES
-from dynamic_providers.managed_resource import ManagedProvider
+from dynamic_providers.managed_provider import ManagedProvider
 from dynamic_providers.model import Model
 
 EXCHANGE = (TransportRuleProvider, InboundConnectorProvider, OutboundConnectorProvider)

@@ -10,7 +10,7 @@ from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import Gateway, Session
-from dynamic_providers.managed_resource import ManagedProvider
+from dynamic_providers.managed_provider import ManagedProvider
 
 # The order in which changes are staged: what is named by something else comes first.
 POLICY, SENDER_GROUP, FILTER, DESTINATION_CONTROLS, RECIPIENTS, ROUTES, CIPHERS = range(7)

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
-from dynamic_providers.managed_resource import CONTEXT
+from dynamic_providers.managed_provider import BARE
 from lab.estate import Estate
 from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved, struct
 from tests.plugin_nursery import Forked, Nursery
@@ -211,7 +211,7 @@ def inputs(state: Mapping[str, Saved]) -> dict[str, Any]:
         f"{name}/{path}": value
         for name, saved in state.items()
         for path, value in _leaves(saved.inputs)
-        if path.partition("/")[0] not in (*CONTEXT, "__provider")
+        if path.partition("/")[0] not in (*BARE, "__provider")
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dynamic_providers import connections, managed_resource
+from dynamic_providers import connections, managed_provider
 from dynamic_providers.entries import Props
 from dynamic_providers.exchange.cmdlets import INBOUND_CONNECTOR, OUTBOUND_CONNECTOR, TRANSPORT_RULE, Kind
 from dynamic_providers.exchange.exchange_object import ExchangeObjectProvider
@@ -76,7 +76,7 @@ class Life:
     def new_process(self) -> None:
         """Forget what a process keeps."""
         connections._live["exchange"] = self.practice.client()
-        managed_resource._kept.clear()
+        managed_provider._kept.clear()
 
     def preview(self) -> bool:
         """Whether there is something to do; CheckRefused if `check` says no."""

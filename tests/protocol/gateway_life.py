@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dynamic_providers import connections, managed_resource
+from dynamic_providers import connections, managed_provider
 from dynamic_providers.connections import GatewayConnection, JumpHost, Member
 from dynamic_providers.entries import plain
 from dynamic_providers.gateway import transaction
@@ -90,7 +90,7 @@ def plugin(
     for name, value in estate.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(connections, "_arguments", {"stack": "bce-demo-lab"})
-    monkeypatch.setattr(managed_resource, "_kept", set())
+    monkeypatch.setattr(managed_provider, "_kept", set())
     connections._connect_table.cache_clear()
     live = Gateway(gateway or connection(estate))
     monkeypatch.setattr(connections, "_live", {"gateway": live})
@@ -175,7 +175,7 @@ class Stack:
         return found
 
     def destroy(self) -> None:
-        managed_resource._kept.clear()  # as in a process of its own
+        managed_provider._kept.clear()  # as in a process of its own
         with ThreadPoolExecutor(max_workers=4) as threads:
             list(threads.map(lambda key: self.provider(key).delete("id", self.state[key]), list(self.state)))
         self.state.clear()

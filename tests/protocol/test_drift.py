@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from dynamic_providers.managed_resource import ManagedProvider
+from dynamic_providers.managed_provider import ManagedProvider
 from lab.estate import Estate
 from lab.tenant.switches import Rendering
 from tests.plugin_nursery import Nursery

@@ -8,7 +8,7 @@ from dynamic_providers.entries import ABSENT
 from dynamic_providers.exchange import errors
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.rule_parameters import RULE_PARAMETERS
-from dynamic_providers.managed_resource import ChangedSince
+from dynamic_providers.managed_provider import ChangedSince
 from tests.protocol.exchange_life import (
     GOLDEN,
     HEADINGS,

@@ -14,7 +14,7 @@ from dynamic_providers.gateway import smtp_routes, transaction
 from dynamic_providers.gateway.commit import CommitRefusedError, ConflictError, ForeignChangesError
 from dynamic_providers.gateway.dialogue import AnswerRefusedError
 from dynamic_providers.gateway.transaction import Session
-from dynamic_providers.managed_resource import NotAsWritten
+from dynamic_providers.managed_provider import NotAsWritten
 from lab.estate import Estate
 from lab.gateway.state import Target
 from lab.journal import Event

@@ -92,8 +92,8 @@ def test_two_of_ours_go_back_one_after_the_other(
     names: list[str],
     first: int,
     second: int,
-    swapped: bool,
-    gone: frozenset[str],  # noqa: FBT001
+    swapped: bool,  # noqa: FBT001
+    gone: frozenset[str],
 ) -> None:
     both = ["Ours", "Probe"]
     at = {name: names.index(name) for name in both}

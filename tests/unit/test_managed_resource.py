@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pydantic import Field
 
-from dynamic_providers import managed_resource as shape
+from dynamic_providers import managed_provider as shape
 from dynamic_providers import report
 from dynamic_providers.entries import ABSENT, Entries, Entry, Place, Props, plain
 from dynamic_providers.errors import ManagedError
