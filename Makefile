@@ -4,7 +4,7 @@
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
-CODE := $(wildcard components dynamic_providers lab tools tests __main__.py)
+CODE := $(wildcard components dynamic_providers lab mail_check tools tests __main__.py)
 # Tests that run at once; make test WORKERS=0 runs them in this very process, for a debugger.
 WORKERS ?= auto
 # What to hand to pytest besides: make test ARGS="tests/unit -k prompt"

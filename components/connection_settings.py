@@ -1,11 +1,11 @@
 """The sections of a stack file that say where things are, and with what we log in."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from components.setting_types import Credential, NotYet
+from components.setting_types import Credential
 from dynamic_providers.connections import Endpoints, JumpHost, Member, TenantConnection
 from dynamic_providers.field_types import (
     Guid,
@@ -71,7 +71,7 @@ class EndpointSettings(Endpoints):
 
     exchange: HttpsUrl | None = Field(None, description="Exchange Online's admin API.")
     authority: HttpsUrl | None = Field(None, description="The token authority.")
-    graph: Annotated[HttpsUrl | None, NotYet()] = Field(None, description="Microsoft Graph.")
+    graph: HttpsUrl | None = Field(None, description="Microsoft Graph.")
     ca_bundle: Path | None = Field(
         None, description="File with the certificate authorities to trust, from the project's folder."
     )
@@ -97,6 +97,17 @@ class CredentialSettings(Model):
     )
     azure_client_certificate_password: Credential | None = Field(
         None, description="That file's password (AZURE_CLIENT_CERTIFICATE_PASSWORD)."
+    )
+
+    tracking_user: UserName | None = Field(
+        None, description="Account for message tracking, if not the gateway's own (TRACKING_USER)."
+    )
+    tracking_password: Credential | None = Field(None, description="Its password (TRACKING_PASSWORD).")
+    probe_imap_password: Credential | None = Field(
+        None, description="Password of the mailbox outside (PROBE_IMAP_PASSWORD)."
+    )
+    dns_tsig_secret: Credential | None = Field(
+        None, description="Value of the TSIG key, base64 (DNS_TSIG_SECRET)."
     )
 
     def in_clear(self) -> dict[str, str]:

@@ -1,12 +1,16 @@
 """What every resource of a stack is given: settings, a provider process, and what was there before us."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import pulumi
 
-from components.providers import Providers
-from components.settings import Settings
+from components.contradictions import TABLES
+from components.providers import GatewayProviders, Providers
+from components.settings import Settings, StackSettings
+from dynamic_providers.dns.snapshot import DnsSnapshot
+from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import snapshot as tenant
 from dynamic_providers.exchange.snapshot import ExchangeSnapshot
 from dynamic_providers.gateway.snapshot import PROVIDERS as GATEWAY_TABLES
@@ -21,57 +25,51 @@ _KINDS = {
 }
 
 
-class Context:
-    """Shared by the inbound and the outbound part. A resource goes by its key in the setting `takeOver`."""
+class GatewayContext:
+    """The gateway's side, of a tenant's stack or of a shared gateway's own.
 
-    def __init__(self, settings: Settings, parent: pulumi.Resource) -> None:
-        self.settings = settings
-        self._providers = Providers.of(settings, parent)
-        self._gateway_before = self._record_gateway(parent)
-        self._tenant_before = self._record_tenant(parent)
+    `keys`: what will be managed there, by the key in the setting `takeOver` that a resource goes by.
+    """
+
+    def __init__(
+        self,
+        stack: StackSettings,
+        providers: GatewayProviders,
+        parent: pulumi.Resource,
+        keys: Mapping[str, Sequence[str]],
+    ) -> None:
+        self.stack = stack
+        self._gateway = providers
+        self._gateway_before = self._record_gateway(parent, keys)
 
     def gateway_inputs(self, key: str) -> dict[str, Any]:
         """Inputs of all resources of the gateway: where, what was there before, what may be taken over."""
-        place = {"gateway": self.settings.gateway.name, **self._places[key]}
+        place = {"gateway": self.stack.gateway.name, **self.places[key]}
         return {
             **place,
             "before": self._gateway_before.before(GATEWAY_TABLES[key].kind(place)),
-            "takeOver": self.settings.may_take_over(key) or None,
-            "change": self._change or None,
+            "takeOver": self.stack.may_take_over(key) or None,
+            "change": self.change or None,
         }
 
-    def tenant_inputs(self, key: str) -> dict[str, Any]:
-        """Arguments that all objects of the tenant have, likewise."""
-        arguments = {
-            "tenant": self.settings.tenant.initial_domain,
-            "name": self._tenant_names[key],
-            "before": self._tenant_before.before(_KINDS[key]),
-            "take_over": self.settings.may_take_over(key),
-            "change": self._change,
-        }
-        return {**arguments, "take_over_key": key} if _KINDS[key] == tenant.TRANSPORT_RULE else arguments
-
-    def on_gateway(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Run in the gateway's process."""
-        return pulumi.ResourceOptions(parent=parent, provider=self._providers.gateway)
-
-    def on_exchange(
+    def on_gateway(
         self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
-        """Run in Exchange's process."""
+        """Run in the gateway's process."""
         return pulumi.ResourceOptions(
-            parent=parent, provider=self._providers.exchange, depends_on=list(depends_on)
+            parent=parent, provider=self._gateway.gateway, depends_on=list(depends_on)
         )
 
     @property
-    def _change(self) -> dict[str, str]:
-        change: dict[str, str] = self.settings.change.model_dump(exclude_none=True, by_alias=True)
+    def change(self) -> dict[str, str]:
+        """Why we change something, for comments."""
+        change: dict[str, str] = self.stack.change.model_dump(exclude_none=True, by_alias=True)
         return change
 
     @property
-    def _places(self) -> Mapping[str, Mapping[str, str]]:
+    def places(self) -> Mapping[str, Mapping[str, str]]:
         """Where on the gateway each of its resources lies."""
-        gateway, names = self.settings.gateway, self.settings.names
+        gateway, names = self.stack.gateway, self.stack.names
         outbound = {"listener": gateway.outbound_listener}
         return {
             "destinationControls": {},
@@ -83,24 +81,86 @@ class Context:
             "ciphers": {},
         }
 
+    def _record_gateway(self, parent: pulumi.Resource, keys: Mapping[str, Sequence[str]]) -> GatewaySnapshot:
+        place = {"gateway": self.stack.gateway.name}
+        places = self.places
+        kinds = {GATEWAY_TABLES[key].kind({**place, **places[key]}): names for key, names in keys.items()}
+        return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, self.on_gateway(parent))
+
+
+def relay_keys(stack: StackSettings, ciphers: str) -> dict[str, list[str]]:
+    """What a shared gateway's own stack manages there, and a tenant's where it is not shared."""
+    return {
+        "senderGroup": [stack.names.sender_group],
+        "mailFlowPolicy": [stack.names.mail_flow_policy],
+        "ciphers": [stack.gateway.name] if ciphers == "set" else [],
+    }
+
+
+class Context(GatewayContext):
+    """Both sides of a tenant's stack, shared by its inbound and its outbound part."""
+
+    def __init__(self, settings: Settings, parent: pulumi.Resource) -> None:
+        self.settings = settings
+        self._parent = parent
+        keys: dict[str, Sequence[str]] = {
+            **{key: list(settings.table_entries) for key in TABLES},
+            "filter": list(settings.outbound.accepted_secrets()),
+        }
+        relay = {} if settings.gateway.shared else relay_keys(settings, settings.outbound.ciphers)
+        self.providers = Providers(settings, parent)
+        super().__init__(settings, self.providers, parent, keys | relay)
+        self._tenant_before = self._record_tenant(parent)
+
+    def tenant_inputs(self, key: str) -> dict[str, Any]:
+        """Arguments that all objects of the tenant have, likewise."""
+        arguments = {
+            "tenant": self.settings.tenant.initial_domain,
+            "name": self._tenant_names[key],
+            "before": self._tenant_before.before(_KINDS[key]),
+            "take_over": self.settings.may_take_over(key),
+            "change": self.change,
+        }
+        return {**arguments, "take_over_key": key} if _KINDS[key] == tenant.TRANSPORT_RULE else arguments
+
+    def on_exchange(
+        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+    ) -> pulumi.ResourceOptions:
+        """Run in Exchange's process."""
+        return pulumi.ResourceOptions(
+            parent=parent, provider=self.providers.exchange, depends_on=list(depends_on)
+        )
+
+    def tenant_before(self, kind: str) -> pulumi.Output[Entries]:
+        """What was in the tenant before us, of one kind."""
+        return self._tenant_before.before(kind)
+
+    def on_dns(
+        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+    ) -> pulumi.ResourceOptions:
+        """Run in the process of MX records."""
+        return pulumi.ResourceOptions(parent=parent, provider=self.providers.dns, depends_on=list(depends_on))
+
+    def on_checks(
+        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+    ) -> pulumi.ResourceOptions:
+        """Run in the process of the checks."""
+        return pulumi.ResourceOptions(
+            parent=parent, provider=self.providers.checks, depends_on=list(depends_on)
+        )
+
+    @cached_property
+    def dns_before(self) -> DnsSnapshot:
+        """What MX the domains had before us; asked for by what manages one."""
+        settings = self.settings
+        ours = sorted(name for name, domain in settings.domains.items() if domain.mx != "leave")
+        kind = {"mx_records": ours} if settings.dns.server else {"mx_check": ours}
+        return DnsSnapshot("dns-before", **kind, opts=self.on_dns(self._parent))
+
     @property
     def _tenant_names(self) -> Mapping[str, str]:
         names = self.settings.names
         return {key: str(getattr(names, _snake(key))) for key in _KINDS}
-
-    def _record_gateway(self, parent: pulumi.Resource) -> GatewaySnapshot:
-        settings, domains = self.settings, list(self.settings.table_entries)
-        keys = {
-            **dict.fromkeys(("destinationControls", "recipientAccess", "smtpRoutes"), domains),
-            "senderGroup": [settings.names.sender_group],
-            "mailFlowPolicy": [settings.names.mail_flow_policy],
-            "filter": list(settings.outbound.accepted_secrets()),
-            "ciphers": [settings.gateway.name] if settings.outbound.ciphers == "set" else [],
-        }
-        place = {"gateway": settings.gateway.name}
-        places = self._places
-        kinds = {GATEWAY_TABLES[key].kind({**place, **places[key]}): names for key, names in keys.items()}
-        return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, self.on_gateway(parent))
 
     def _record_tenant(self, parent: pulumi.Resource) -> ExchangeSnapshot:
         names = self.settings.names
@@ -110,6 +170,7 @@ class Context:
             inbound_connectors=[names.inbound_connector],
             outbound_connectors=[names.outbound_connector],
             transport_rules=[names.inbound_rule, names.outbound_rule],
+            lock_down=True,
             domains=sorted(self.settings.domains),
             opts=self.on_exchange(parent),
         )

@@ -16,6 +16,9 @@ from dynamic_providers import addresses
 from dynamic_providers.model import Model
 
 TABLES = ("destinationControls", "recipientAccess", "smtpRoutes")
+"""The gateway's tables that have an entry for each domain."""
+
+NARROWED = (*TABLES, "mx")
 """Keys of `takeOver` that can be narrowed to one domain: `smtpRoutes.contoso.example`."""
 
 
@@ -28,6 +31,11 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
         _one_listener,
         _domain_twice,
         _outbound_suffices,
+        _pilot_has_a_group,
+        _inbound_suffices,
+        _dns_suffices,
+        _tracking_suffices,
+        _acknowledgement_known,
         _listed_twice,
         _rules_apart,
         _take_over_known,
@@ -119,8 +127,75 @@ def _outbound_suffices(values: Values, _environment: Environment) -> Iterator[Mi
         )
 
 
+def _pilot_has_a_group(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    if at(values, "outbound", "state") == "pilot" and at(values, "outbound", "pilotGroup") is None:
+        yield Mistake(
+            ("outbound", "pilotGroup"), "is missing while outbound.state is pilot: name the pilot's group"
+        )
+
+
+def _inbound_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    domains = at(values, "domains")
+    moved = [
+        str(name)
+        for name, domain in (domains.items() if isinstance(domains, Mapping) else ())
+        if at(domain, "mx") == "gateway"
+    ]
+    wanted = f"while domains.{moved[0]}.mx is gateway" if moved else ""
+    if not moved and at(values, "lockdown") == "closed":
+        wanted = "while lockdown is closed"
+    if wanted and at(values, "inbound", "mxHosts") is None:
+        yield Mistake(
+            ("inbound", "mxHosts"),
+            f"is missing {wanted}: give the gateway's inbound hosts, as in the welcome letter",
+        )
+    if moved and at(values, "checks") is None:
+        yield Mistake(
+            ("checks",),
+            f"is missing {wanted}: an MX record moves only after mail sent straight to the gateway has"
+            f" arrived;"
+            " give a mailbox of the tenant and one outside",
+        )
+
+
+def _dns_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    server, key = at(values, "dns", "server"), at(values, "dns", "keyName")
+    if server is not None and key is None:
+        yield Mistake(("dns", "keyName"), "is missing: name the TSIG key that signs updates to dns.server")
+    if server is None and key is not None:
+        yield Mistake(
+            ("dns", "server"), "is missing: name the server that takes updates signed with dns.keyName"
+        )
+
+
+def _tracking_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    source, url = at(values, "gateway", "tracking", "from"), at(values, "gateway", "tracking", "url")
+    if source in ("manager", "gateway") and url is None:
+        yield Mistake(
+            ("gateway", "tracking", "url"),
+            f"is missing while gateway.tracking.from is {source}: give its address, such as"
+            " https://sma1.contoso.example:4431",
+        )
+
+
+def _acknowledgement_known(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    domains = at(values, "domains")
+    spf = [
+        f"spf {normal(addresses.domain, key)}" for key in (domains if isinstance(domains, Mapping) else ())
+    ]
+    known = [*spf, "lockdown", "rotation"]
+    for index, one in enumerate(listed_at(values, "acknowledge")):
+        what = at(one, "what")
+        if isinstance(what, str) and what.lower() not in known:
+            near = nearest(what, known)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
+            yield Mistake(("acknowledge", index, "what"), f"is nothing that would be refused: {hint}")
+
+
 _LISTS: tuple[tuple[Path, Callable[[str], str], str], ...] = (
     (("inbound", "senderAddresses"), addresses.sender_address, "address"),
+    (("inbound", "allowedSenders"), addresses.sender_address, "address"),
+    (("dns", "resolvers"), addresses.ipv4, "resolver"),
     (("outbound", "smartHosts"), addresses.smart_host, "smart host"),
     (("takeOver",), str, "key"),
 )
@@ -145,16 +220,16 @@ def _rules_apart(values: Values, _environment: Environment) -> Iterator[Mistake]
 
 
 def _take_over_known(values: Values, _environment: Environment) -> Iterator[Mistake]:
-    keys = [key_of(name, field) for name, field in NameSettings.model_fields.items()] + list(TABLES)
+    keys = [key_of(name, field) for name, field in NameSettings.model_fields.items()] + list(NARROWED)
     entries = table_entries(at(values, "domains"))
     for index, wanted in enumerate(listed_at(values, "takeOver")):
         if not isinstance(wanted, str) or wanted in keys:
             continue
         table, _, entry = wanted.partition(".")
-        if table in TABLES and entry.lower().removesuffix(".") in entries:
+        if table in NARROWED and entry.lower().removesuffix(".") in entries:
             continue
         path: Path = ("takeOver", index)
-        if table in TABLES:
+        if table in NARROWED:
             yield Mistake(path, f"narrows {table} to a domain that is not among the domains: correct it")
         elif near := nearest(wanted, keys):
             yield Mistake(path, f"is nothing that can be taken over: did you mean {near}?")

@@ -5,11 +5,13 @@ from typing import Any
 import pulumi
 
 from components.context import Context
+from components.cut_over import CutOver
 from dynamic_providers.exchange.inbound_connector import InboundConnector
 from dynamic_providers.exchange.transport_rule import TransportRule
 from dynamic_providers.gateway.destination_controls import DestinationControls
 from dynamic_providers.gateway.recipient_access import RecipientAccess
 from dynamic_providers.gateway.smtp_routes import SmtpRoutes
+from dynamic_providers.managed_resource import ManagedResource
 
 
 class InboundMailFlow(pulumi.ComponentResource):
@@ -18,23 +20,32 @@ class InboundMailFlow(pulumi.ComponentResource):
     def __init__(self, context: Context, parent: pulumi.Resource) -> None:
         kind = "m365-secure-email:components:InboundMailFlow"
         super().__init__(kind, "inbound", {}, pulumi.ResourceOptions(parent=parent))
-        self._tenant(context, self._gateway(context))
+        gateway = self._gateway(context)
+        tenant = self._tenant(context, gateway[-1])
+        CutOver(context, self, [*gateway, *tenant])
         self.register_outputs({})
 
-    def _gateway(self, context: Context) -> pulumi.Resource:
+    def _gateway(self, context: Context) -> list[ManagedResource]:
         entries, on = context.settings.table_entries, context.on_gateway(self)
         control = self._control(context)
         recipients = {domain: {"action": "Accept"} for domain in entries}
         routes = {domain: {"hosts": [{"host": one.microsoft_mx}]} for domain, one in entries.items()}
-        RecipientAccess(
-            "recipient-access", {**context.gateway_inputs("recipientAccess"), "recipients": recipients}, on
-        )
-        SmtpRoutes("smtp-routes", {**context.gateway_inputs("smtpRoutes"), "routes": routes}, on)
-        return DestinationControls(
-            "destination-controls",
-            {**context.gateway_inputs("destinationControls"), "controls": dict.fromkeys(entries, control)},
-            on,
-        )
+        return [
+            RecipientAccess(
+                "recipient-access",
+                {**context.gateway_inputs("recipientAccess"), "recipients": recipients},
+                on,
+            ),
+            SmtpRoutes("smtp-routes", {**context.gateway_inputs("smtpRoutes"), "routes": routes}, on),
+            DestinationControls(
+                "destination-controls",
+                {
+                    **context.gateway_inputs("destinationControls"),
+                    "controls": dict.fromkeys(entries, control),
+                },
+                on,
+            ),
+        ]
 
     def _control(self, context: Context) -> dict[str, Any]:
         throttle = context.settings.inbound.throttle
@@ -46,16 +57,17 @@ class InboundMailFlow(pulumi.ComponentResource):
             "tls": "Preferred",
         }
 
-    def _tenant(self, context: Context, controls: pulumi.Resource) -> None:
+    def _tenant(self, context: Context, controls: pulumi.Resource) -> list[ManagedResource]:
         settings = context.settings
         # A gateway that does not use TLS yet would be refused by the connector: the controls come first.
-        InboundConnector(
+        connector = InboundConnector(
             "inbound-connector",
             **context.tenant_inputs("inboundConnector"),
-            sender_ip_addresses=settings.sender_addresses,
+            sender_ip_addresses=[*settings.sender_addresses, *settings.inbound.allowed_senders],
+            locked_down_by_others=settings.lockdown == "closed",
             opts=context.on_exchange(self, depends_on=[controls]),
         )
-        TransportRule(
+        rule = TransportRule(
             "inbound-rule",
             **context.tenant_inputs("inboundRule"),
             placement={"below": settings.names.outbound_rule},
@@ -63,3 +75,4 @@ class InboundMailFlow(pulumi.ComponentResource):
             set_scl=-1,
             opts=context.on_exchange(self),
         )
+        return [connector, rule]

@@ -1,17 +1,18 @@
-"""Mail from Microsoft 365 through the gateway to the internet: rows h to l and n of the guide's steps."""
+"""Mail from Microsoft 365 through the gateway to the internet: rows h to n of the guide's steps."""
 
 import pulumi
 
+from components import relay
 from components.context import HEADER, Context
+from dynamic_providers.dns.sender_policy import SenderPolicy
+from dynamic_providers.exchange.connector_validation import ConnectorValidation
 from dynamic_providers.exchange.outbound_connector import OutboundConnector
+from dynamic_providers.exchange.secret_rotation import SecretRotation
 from dynamic_providers.exchange.transport_rule import TransportRule
-from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicy
 from dynamic_providers.gateway.outbound_filter import OutboundFilter
-from dynamic_providers.gateway.outbound_tls import OutboundTls
-from dynamic_providers.gateway.sender_group import SenderGroup
-
-COMMENT = "From Microsoft 365 mail to Cisco Secure Email"
-MICROSOFT_SENDERS = ".protection.outlook.com"  # without the dot it would be the one host of that name
+from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE
+from dynamic_providers.mailflow.outbound_check import OutboundCheck
+from dynamic_providers.managed_resource import ManagedResource
 
 
 class OutboundMailFlow(pulumi.ComponentResource):
@@ -20,57 +21,114 @@ class OutboundMailFlow(pulumi.ComponentResource):
     def __init__(self, context: Context, parent: pulumi.Resource) -> None:
         kind = "m365-secure-email:components:OutboundMailFlow"
         super().__init__(kind, "outbound", {}, pulumi.ResourceOptions(parent=parent))
-        settings = context.settings
-        OutboundTls(
-            "outbound-tls",
-            {**context.gateway_inputs("ciphers"), "mode": settings.outbound.ciphers},
-            context.on_gateway(self),
-        )
+        self._context = context
+        self._settings = context.settings
+        settings = self._settings
+        if not settings.gateway.shared:
+            relay.ciphers(context, self, settings.outbound.ciphers)
         if settings.outbound.smart_hosts:
-            self._tenant(context, settings.outbound.smart_hosts, self._gateway(context))
+            gateway = self._gateway()
+            connector = self._connector(settings.outbound.smart_hosts)
+            ready = [*gateway, connector, *self._validated(connector, gateway)]
+            if settings.outbound.state != "none":
+                rule = self._rule([*ready, self._sender_policy()])
+                self._check([*(one for one in gateway if isinstance(one, ManagedResource)), connector, rule])
         self.register_outputs({})
 
-    def _gateway(self, context: Context) -> list[pulumi.Resource]:
-        """No order among these three: one commit carries them, or a chain would cost a commit each."""
-        on = context.on_gateway(self)
-        group = SenderGroup(
-            "sender-group",
-            {
-                **context.gateway_inputs("senderGroup"),
-                "policy": context.settings.names.mail_flow_policy,
-                "comment": COMMENT,
-                "senders": [{"host": MICROSOFT_SENDERS, "comment": COMMENT}],
-            },
-            on,
-        )
-        policy = MailFlowPolicy(
-            "mail-flow-policy", {**context.gateway_inputs("mailFlowPolicy"), "tls": "Preferred"}, on
-        )
-        secrets = context.settings.outbound.accepted_secrets()
+    def _gateway(self) -> list[pulumi.Resource]:
+        """No order among these: one commit carries them, or a chain would cost a commit each."""
+        context = self._context
+        parts = (relay.require if self._settings.gateway.shared else relay.make)(context, self)
+        secrets = self._settings.outbound.accepted_secrets()
         alternatives: dict[str, dict[str, str]] = {secret: {} for secret in secrets}
         outbound_filter = OutboundFilter(
-            "outbound-filter", {**context.gateway_inputs("filter"), "alternatives": alternatives}, on
+            "outbound-filter",
+            {**context.gateway_inputs("filter"), "alternatives": alternatives},
+            context.on_gateway(self, depends_on=[self._rotation(secrets)]),
         )
-        return [group, policy, outbound_filter]
+        return [*parts, outbound_filter]
 
-    def _tenant(self, context: Context, smart_hosts: tuple[str, ...], ready: list[pulumi.Resource]) -> None:
-        connector = OutboundConnector(
-            "outbound-connector",
-            **context.tenant_inputs("outboundConnector"),
-            smart_hosts=smart_hosts,
-            opts=context.on_exchange(self),
+    def _rotation(self, secrets: tuple[str, ...]) -> SecretRotation:
+        """No secret leaves the filter while mail with it may still come."""
+        settings = self._settings
+        return SecretRotation(
+            "secret-rotation",
+            tenant=settings.tenant.initial_domain,
+            name=settings.names.outbound_rule,
+            header=HEADER,
+            accepted=secrets,
+            settle=round(settings.settle.rule.total_seconds()),
+            acknowledged=settings.acknowledged("rotation"),
+            opts=self._context.on_exchange(self),
         )
-        if context.settings.outbound.state == "none":
-            return
-        # The rule sends mail: what takes it must be there first, on both sides; and the rule must go first.
-        TransportRule(
+
+    def _connector(self, smart_hosts: tuple[str, ...]) -> OutboundConnector:
+        return OutboundConnector(
+            "outbound-connector",
+            **self._context.tenant_inputs("outboundConnector"),
+            smart_hosts=smart_hosts,
+            opts=self._context.on_exchange(self),
+        )
+
+    def _validated(
+        self, connector: OutboundConnector, gateway: list[pulumi.Resource]
+    ) -> list[ConnectorValidation]:
+        """As the guide does it; where a recipient is given."""
+        settings = self._settings
+        recipient = settings.outbound.validation_recipient
+        if recipient is None:
+            return []
+        return [
+            ConnectorValidation(
+                "connector-validation",
+                tenant=settings.tenant.initial_domain,
+                connector=settings.names.outbound_connector,
+                recipients=[recipient],
+                smart_hosts=settings.outbound.smart_hosts or (),
+                watches=[connector.revision],
+                opts=self._context.on_exchange(self, depends_on=[connector, *gateway]),
+            )
+        ]
+
+    def _sender_policy(self) -> SenderPolicy:
+        """Receivers have to accept the gateway as a sender before it is one."""
+        settings = self._settings
+        inputs = {
+            "gateway": settings.gateway.name,
+            "domains": sorted(settings.domains),
+            "addresses": [one.data2 for one in settings.gateway.members],
+            "acknowledged": [name for name in settings.domains if settings.acknowledged(f"spf {name}")],
+        }
+        return SenderPolicy("sender-policy", inputs, self._context.on_exchange(self))
+
+    def _rule(self, ready: list[pulumi.Resource]) -> TransportRule:
+        """It sends mail: what takes it must be there first, on both sides; and the rule must go first."""
+        settings, outbound = self._settings, self._settings.outbound
+        excepted = outbound.exceptions
+        pilot = [outbound.pilot_group] if outbound.state == "pilot" and outbound.pilot_group else None
+        return TransportRule(
             "outbound-rule",
-            **context.tenant_inputs("outboundRule"),
-            placement={"top": True, "besides": [context.settings.names.inbound_rule]},
+            **self._context.tenant_inputs("outboundRule"),
+            placement={"top": True, "besides": [settings.names.inbound_rule, PROBE_RULE]},
             from_scope="InOrganization",
             sent_to_scope="NotInOrganization",
-            route_message_outbound_connector=context.settings.names.outbound_connector,
+            from_member_of=pilot,
+            except_if_recipient_domain_is=excepted.recipient_domains if excepted else None,
+            route_message_outbound_connector=settings.names.outbound_connector,
             set_header_name=HEADER,
-            set_header_value=context.settings.outbound.accepted_secrets()[0],
-            opts=context.on_exchange(self, depends_on=[connector, *ready]),
+            set_header_value=outbound.accepted_secrets()[0],
+            settle=round(settings.settle.rule.total_seconds()),
+            opts=self._context.on_exchange(self, depends_on=ready),
+        )
+
+    def _check(self, watched: list[ManagedResource]) -> None:
+        settings = self._settings
+        if settings.checks is None:
+            return
+        OutboundCheck(
+            "outbound-check",
+            tenant=settings.tenant.initial_domain,
+            watches=[one.revision for one in watched],
+            forged=settings.checks.forged,
+            opts=self._context.on_checks(self, depends_on=watched),
         )

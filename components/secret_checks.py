@@ -83,6 +83,16 @@ def _credentials_missing(values: Values, environment: Environment) -> Iterator[M
             ("gateway", "jumpHost"),
             "takes public keys only, and there is none: set GATEWAY_KEY_FILE in the environment to its file",
         )
+    if at(values, "dns", "server") is not None and not there("DNS_TSIG_SECRET", "dnsTsigSecret"):
+        yield Mistake(
+            ("dns", "server"), "takes only signed updates: set DNS_TSIG_SECRET in the environment to the key"
+        )
+    if at(values, "checks", "imap") is not None and not there("PROBE_IMAP_PASSWORD", "probeImapPassword"):
+        yield Mistake(
+            ("checks", "imap"), "needs the mailbox's password: set PROBE_IMAP_PASSWORD in the environment"
+        )
+    if at(values, "kind") == "gateway":
+        return  # such a stack has nothing to do with a tenant
     secret = there("AZURE_CLIENT_SECRET", "azureClientSecret")
     if not secret and not there("AZURE_CLIENT_CERTIFICATE_PATH", "azureClientCertificatePath"):
         yield Mistake(

@@ -5,6 +5,7 @@ Nothing here opens a connection. docs/reference/settings.md and stacks/settings.
 
 import os
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 import pulumi
@@ -12,19 +13,23 @@ from pydantic import Field, ValidationError
 
 from components import contradictions, secret_checks
 from components.connection_settings import CredentialSettings, EndpointSettings, TenantSettings
+from components.mail_sections import (
+    ChecksSettings,
+    CipherSettings,
+    DnsSettings,
+    DomainSettings,
+    InboundSettings,
+    OutboundSettings,
+    SettleSettings,
+)
 from components.mistakes import Mistake, SettingsError, from_validation
-from components.model_walk import Path
+from components.model_walk import Path, known_paths
 from components.sections import (
     Acknowledgement,
     ChangeSettings,
-    ChecksSettings,
     CustomerSettings,
-    DomainSettings,
     GatewaySettings,
-    InboundSettings,
     NameSettings,
-    OutboundSettings,
-    SettleSettings,
     distinct,
 )
 from components.setting_types import NotYet
@@ -32,7 +37,7 @@ from components.stack_config import read_config, secret_keys
 from dynamic_providers.field_types import Domain, PlainText
 from dynamic_providers.model import Model
 
-__all__ = ["Settings", "SettingsError", "read_config"]
+__all__ = ["Settings", "SettingsError", "SharedGatewaySettings", "of_this_stack", "read_config"]
 
 FROM_ENVIRONMENT: Mapping[str, tuple[str, str]] = {
     "OUTBOUND_SECRET": ("outbound", "secret"),
@@ -47,41 +52,25 @@ The tenant is what this stack is about; a variable left over from elsewhere must
 """
 
 
-class Settings(Model):
-    """Everything that a stack file says under `m365-secure-email:`."""
+class StackSettings(Model):
+    """What every stack file says, whatever it is about."""
 
     customer: CustomerSettings = Field(description="Whose stack this is.")
-    kind: Annotated[Literal["tenant", "gateway"], NotYet(("gateway",))] = Field(
-        "tenant", description="What the stack is about: a tenant, or a gateway that several tenants share."
-    )
     mode: Annotated[Literal["manage", "observe"], NotYet(("observe",))] = Field(
         "manage", description="Whether things are made right, or only looked at."
     )
     change: ChangeSettings = Field(
         ChangeSettings(), description="Why we change something; for commit comments."
     )
-    tenant: TenantSettings = Field(description="The Microsoft 365 tenant.")
     gateway: GatewaySettings = Field(description="The Cisco Secure Email gateways.")
-    domains: dict[Domain, DomainSettings] = Field(
-        min_length=1, description="The mail domains that run through the gateway."
-    )
-    inbound: InboundSettings = Field(InboundSettings(), description="Mail from the internet.")
-    outbound: OutboundSettings = Field(OutboundSettings(), description="Mail to the internet.")
-    lockdown: Annotated[Literal["open", "report", "closed"], NotYet(("report", "closed"))] = Field(
-        "open", description="Whether Microsoft 365 refuses mail that comes past the gateway."
-    )
-    checks: Annotated[ChecksSettings | None, NotYet()] = Field(None, description="Mail that proves the path.")
     names: NameSettings = Field(NameSettings(), description="Names of the objects that we make.")
     take_over: tuple[PlainText, ...] = Field(
         (),
         description="What may be taken over where it exists and differs: keys of names, destinationControls,"
-        " recipientAccess, smtpRoutes, the last three also for one domain, `smtpRoutes.contoso.example`.",
+        " recipientAccess, smtpRoutes, mx, the last four also for one domain, `smtpRoutes.contoso.example`.",
     )
-    settle: Annotated[SettleSettings | None, NotYet()] = Field(
-        None, description="How long what was removed may still act."
-    )
-    acknowledge: Annotated[tuple[Acknowledgement, ...] | None, NotYet()] = Field(
-        None, description="What the guard would refuse, allowed once."
+    acknowledge: tuple[Acknowledgement, ...] = Field(
+        (), description="What would be refused, and is wanted all the same."
     )
     endpoints: EndpointSettings = Field(
         EndpointSettings(), description="Other addresses than the public ones."
@@ -102,7 +91,7 @@ class Settings(Model):
         `encrypted` are the keys that the engine knows as secret; None where that is not known.
         Raises SettingsError, which lists every mistake.
         """
-        merged, sources = _with_environment(values, environment)
+        merged, sources = _with_environment(cls, values, environment)
         secret_checks.remember(cls, merged)
         mistakes: list[Mistake] = []
         settings = None
@@ -117,13 +106,45 @@ class Settings(Model):
             raise SettingsError(mistakes) from None
         return settings
 
-    @classmethod
-    def of_this_stack(cls) -> Self:
-        """The settings of the stack that the engine works on; mistakes end the program with their list."""
-        try:
-            return cls.from_config(read_config(), os.environ, secret_keys())
-        except SettingsError as error:
-            raise pulumi.RunError(str(error)) from None
+    def acknowledged(self, what: str) -> bool:
+        """Whether that is wanted, today, though it would be refused."""
+        today = datetime.now(UTC).date()
+        return any(one.what.lower() == what.lower() and today <= one.until for one in self.acknowledge)
+
+    def may_take_over(self, key: str) -> list[str]:
+        """What a resource may take over: `*` for all of it, or single entries of its table."""
+        if key in self.take_over:
+            return ["*"]
+        narrowed = (one.removeprefix(f"{key}.") for one in self.take_over if one.startswith(f"{key}."))
+        return sorted(one.lower().removesuffix(".") for one in narrowed)
+
+
+class SharedGatewaySettings(StackSettings):
+    """The stack file of a gateway that several tenants share: what is the gateway's, and no tenant's."""
+
+    kind: Literal["gateway"] = Field(description="What the stack is about.")
+    outbound: CipherSettings = Field(CipherSettings(), description="Mail to the internet.")
+
+
+class Settings(StackSettings):
+    """Everything that a stack file says under `m365-secure-email:`."""
+
+    kind: Literal["tenant", "gateway"] = Field(
+        "tenant", description="What the stack is about: a tenant, or a gateway that several tenants share."
+    )
+    tenant: TenantSettings = Field(description="The Microsoft 365 tenant.")
+    domains: dict[Domain, DomainSettings] = Field(
+        min_length=1, description="The mail domains that run through the gateway."
+    )
+    inbound: InboundSettings = Field(InboundSettings(), description="Mail from the internet.")
+    outbound: OutboundSettings = Field(OutboundSettings(), description="Mail to the internet.")
+    dns: DnsSettings = Field(DnsSettings(), description="The zones of the MX records.")
+    lockdown: Literal["open", "report", "closed"] = Field(
+        "open",
+        description="Whether Microsoft 365 refuses mail that comes past the gateway; report: only lists it.",
+    )
+    checks: ChecksSettings | None = Field(None, description="Mail that proves the path.")
+    settle: SettleSettings = Field(SettleSettings(), description="How long what was removed may still act.")
 
     @property
     def sender_addresses(self) -> tuple[str, ...]:
@@ -141,23 +162,29 @@ class Settings(Model):
             entries |= {name: domain, f".{name}": domain} if domain.subdomains else {name: domain}
         return entries
 
-    def may_take_over(self, key: str) -> list[str]:
-        """What a resource may take over: `*` for all of it, or single entries of its table."""
-        if key in self.take_over:
-            return ["*"]
-        narrowed = (one.removeprefix(f"{key}.") for one in self.take_over if one.startswith(f"{key}."))
-        return sorted(one.lower().removesuffix(".") for one in narrowed)
+
+def of_this_stack() -> Settings | SharedGatewaySettings:
+    """The settings of the stack that the engine works on; mistakes end the program with their list."""
+    values = read_config()
+    kind: type[Settings] | type[SharedGatewaySettings] = (
+        SharedGatewaySettings if values.get("kind") == "gateway" else Settings
+    )
+    try:
+        return kind.from_config(values, os.environ, secret_keys())
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _with_environment(
-    values: Mapping[str, object], environment: Mapping[str, str]
+    model: type[Model], values: Mapping[str, object], environment: Mapping[str, str]
 ) -> tuple[dict[str, object], dict[Path, str]]:
     """The values with what the environment says, and where each of the latter comes from."""
     merged: dict[str, object] = dict(values)
     sources: dict[Path, str] = {}
+    known = set(known_paths(model))
     for variable, (section, key) in {**FROM_ENVIRONMENT, **STAND_INS}.items():
         inner = merged.get(section, {})
-        if not environment.get(variable) or not isinstance(inner, Mapping):
+        if not environment.get(variable) or not isinstance(inner, Mapping) or f"{section}.{key}" not in known:
             continue
         if variable in STAND_INS and inner.get(key) is not None:
             continue

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -94,14 +96,21 @@ CREDENTIALS = {
     "AZURE_CLIENT_SECRET": "azureClientSecret",
     "AZURE_CLIENT_CERTIFICATE_PATH": "azureClientCertificatePath",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD": "azureClientCertificatePassword",
+    "TRACKING_USER": "trackingUser",
+    "TRACKING_PASSWORD": "trackingPassword",
+    "PROBE_IMAP_PASSWORD": "probeImapPassword",
+    "DNS_TSIG_SECRET": "dnsTsigSecret",
 }
 _SECRET = {
     "GATEWAY_PASSWORD",
     "GATEWAY_KEY_PASSPHRASE",
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "TRACKING_PASSWORD",
+    "PROBE_IMAP_PASSWORD",
+    "DNS_TSIG_SECRET",
 }
-_PLAIN = ("gateway", "tenant", "endpoints", "stack")
+_PLAIN = ("gateway", "tenant", "endpoints", "tracking", "mailflow", "dns", "stack")
 
 _arguments: dict[str, str] = {}
 _lock = threading.RLock()
@@ -115,6 +124,16 @@ def configure(config: pulumi.dynamic.Config) -> None:
             _arguments[key] = str(value)
     sys.tracebacklimit = 0  # leaves one clean line of what the engine prints for an error; see clean_errors
     engine.watch()
+
+
+def set_arguments(values: Mapping[str, str]) -> None:
+    """What a provider process would be given, for a command that runs outside of the engine.
+
+    `values` are plain arguments (objects as JSON text) and credentials, by the names that CREDENTIALS gives.
+    """
+    known = {*_PLAIN, *CREDENTIALS.values()}
+    assert set(values) <= known, f"not among {sorted(known)}"
+    _arguments.update({key: value for key, value in values.items() if value})
 
 
 def credential(name: str) -> str | None:
@@ -150,17 +169,41 @@ def endpoints() -> Endpoints:
     return Endpoints.model_validate_json(_arguments.get("endpoints", "{}"))
 
 
+def section(name: str) -> str | None:
+    """A plain argument that may be missing, as JSON text: `tracking`, `mailflow`, `dns`."""
+    return _arguments.get(name)
+
+
 def stack_name() -> str:
     """The stack's name, for commit comments."""
     return _arguments.get("stack", "")
 
 
-def connect_address(host: str, port: int) -> tuple[str, int]:
-    """Where to connect for a host and port: there, or where the file in M365SE_CONNECT says (the lab)."""
+@dataclass(frozen=True)
+class Way:
+    """Where a connection really goes; `proxy`: it begins with a PROXY v2 header, as from `source` (lab)."""
+
+    host: str
+    port: int
+    proxy: bool = False
+    source: str = ""
+
+
+def connect_way(host: str, port: int) -> Way:
+    """Like `connect_address`, with what the lab's mail doors want at the start of a connection."""
     table = _connect_table(os.environ.get("M365SE_CONNECT", ""))
     name = _plain_name(host)
     there = table.get(f"{name}:{port}") or table.get(name)
-    return (str(there["host"]), int(str(there["port"]))) if there else (host, port)
+    if not there:
+        return Way(host, port)
+    source = str(there.get("source") or "")
+    return Way(str(there["host"]), int(str(there["port"])), there.get("proxy") is True, source)
+
+
+def connect_address(host: str, port: int) -> tuple[str, int]:
+    """Where to connect for a host and port: there, or where the file in M365SE_CONNECT says (the lab)."""
+    way = connect_way(host, port)
+    return way.host, way.port
 
 
 @functools.cache

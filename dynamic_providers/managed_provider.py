@@ -76,6 +76,7 @@ class ManagedProvider(ResourceProvider, ABC):
     new_before_old: ClassVar[bool] = False  # when it replaces; others still name the old one till then
     take_over_key: ClassVar[str]  # the key of the setting `takeOver`
     secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
+    outputs: ClassVar[tuple[str, ...]] = ()  # what is no input, beside the revision
     relative: ClassVar[frozenset[str]] = frozenset()  # attributes that also change when a neighbour does
 
     # --- the hooks ------------------------------------------------------------------------------------------

@@ -67,4 +67,4 @@ class ManagedResource(Resource):
         for field in (*provider.secret, "before"):
             if field in given:
                 given[field] = pulumi.Output.secret(given[field])
-        super().__init__(provider, name, {**given, REVISION: None}, opts)
+        super().__init__(provider, name, {**given, **dict.fromkeys((REVISION, *provider.outputs))}, opts)

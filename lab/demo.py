@@ -1,7 +1,8 @@
-"""The main job, narrated: one line a step, on an emulated gateway and tenant, with the real engine.
+"""The main job, narrated: one line a step, on an emulated gateway, tenant and internet, with the real engine.
 
 preview → up → up again → someone changes things by hand → preview --refresh shows exactly that → up repairs →
-destroy → as before.
+cut-over: mail is seen to arrive, the MX moves, a forged message is dropped → report → back → destroy → as
+before.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Demo:
 
     def __init__(self, estate: Estate, project: Project) -> None:
         self.estate, self.project = estate, project
-        self.before = estate.dump()
+        self.before, self.zones = estate.dump(), estate.network.zones.dump()
 
     def play(self) -> None:
         self.project.init()
@@ -43,6 +44,9 @@ class Demo:
         self.changes_by_hand()
         self.shown_as_drift()
         self.repaired()
+        self.cut_over()
+        self.report()
+        self.back()
         self.destroyed()
 
     def first_preview(self) -> None:
@@ -87,14 +91,56 @@ class Demo:
             expect("not everything was repaired", holds=self.estate.dump() == self.after_up)
             say("repaired: as after the first up")
 
+    def cut_over(self) -> None:
+        self.project.set(CHECKS)
+        self.project.set({MX: "gateway"})
+        with step("mx: gateway, and up") as say:
+            output = self.project.up().output
+            proofs = [found for line in output.splitlines() if (found := PROOF.match(line.strip()))]
+            proven = {one["check"] for one in proofs}
+            expect(
+                f"proven is only {sorted(proven)}",
+                holds=proven == {"direct", "inbound", "outbound", "forged"},
+            )
+            say("mail straight to the gateway arrives, the MX moves, then:")
+        tell([one.string for one in proofs], "green")
+        tell([f"MX of {DOMAIN}: {self.mx()}"], "green")
+
+    def report(self) -> None:
+        REPORT.parent.mkdir(exist_ok=True)
+        with step("python -m mail_check") as say:
+            hops = self.project.python("-m", "mail_check", STACK, "--html", str(REPORT))
+            say(f"all again, without a change: {hops.count('ok ')} hops ok. Look at {REPORT}")
+
+    def back(self) -> None:
+        self.project.set({MX: "microsoft", "outbound.state": "none"})
+        with step("mx: microsoft, outbound: none") as say:
+            self.project.up()
+            say(f"MX of {DOMAIN}: {self.mx()}; the gateway's part stays until nobody uses it any more")
+
     def destroyed(self) -> None:
         with step("destroy") as say:
             self.project.destroy()
             left = told_changes(self.before, self.estate.dump())
             expect(f"not as before: {left}", holds=self.estate.dump() == self.before)
-            say("both sides as before")
+            expect("DNS is not as before", holds=self.estate.network.zones.dump() == self.zones)
+            say("both sides and the MX as before")
+
+    def mx(self) -> str:
+        return ", ".join(
+            f"{preference} {host}" for preference, host in self.estate.network.mail_hosts(DOMAIN)
+        )
 
 
+DOMAIN = "bce-demo.com"
+MX = f'domains["{DOMAIN}"].mx'
+CHECKS = {
+    "checks.mailbox": f"probe@{DOMAIN}",
+    "checks.outside": "probe@probe.example",
+    "checks.imap.host": "imap.probe.example",
+}
+PROOF = re.compile(r"(?P<check>direct|inbound|outbound|forged) \S+: ok: ")
+REPORT = Path(".demo/report.html").resolve()
 TOUCHED = {"inbound-connector", "outbound-rule", "smtp-routes", "outbound-filter"}
 
 

@@ -1,4 +1,4 @@
-"""The whole practice estate: gateway, jump host and tenant, in threads of this process on 127.0.0.1."""
+"""The whole practice estate: gateway, jump host, tenants and internet, in threads of this process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from lab.certificates import LabAuthority
+from lab.internet.internet import Internet
+from lab.internet.practice import PRACTICE_TSIG, PROBE_ADDRESS, PROBE_PASSWORD
+from lab.internet.zones import Zone
 from lab.journal import Journal
-from lab.tenant.practice import BCE_DEMO, CONTOSO, OUTBOUND_SECRET
+from lab.mail.network import Network
+from lab.tenant.practice import BCE_DEMO, CONTOSO, FABRIKAM, OUTBOUND_SECRET, Organization
 from lab.tenant.server import LabTenant
 from lab.tenant.store import Tables
 from lab.tenant.switches import Switches
@@ -22,21 +28,33 @@ if TYPE_CHECKING:
     from lab.gateway.server import LabGateway
 
 TENANT_PORT = "tenant"
+SMTP, TRACKING = 25, 4431
+
+
+class _Part(Protocol):
+    def start(self) -> object: ...
+
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
 class EstateSnapshot:
-    """The state of both sides, to go back to."""
+    """The state of all sides, to go back to."""
 
     gateway: Snapshot
-    tenant: Tables
+    tenants: tuple[Tables, ...]
+    internet: dict[str, Zone]
 
 
 class Estate:
-    """Gateway and tenant together; a context manager.
+    """Gateway, tenant and the internet between them; a context manager.
+
+    `internet`, `gateway`, `mail` (the gateway's) and `tenant` are its parts, each with its own switches.
 
     `switches` are attributes of the gateway or of the tenant's `Switches`; `reset` goes back to them.
     `ports` fixes local ports by host name (the tenant's is called «tenant»); all others are free ones.
+    `second_tenant`: another tenant uses the same gateway; it is `second`, and finds its own side by
+    `second_environment`. `gateway_in_spf`: whether the domains' SPF records name the gateways already.
     """
 
     def __init__(
@@ -46,6 +64,8 @@ class Estate:
         *,
         journal: Journal | None = None,
         ports: Mapping[str, int] | None = None,
+        second_tenant: bool = False,
+        gateway_in_spf: bool = True,
         **switches: Any,
     ) -> None:
         # The gateway's libraries take half a second to load: only who wants an estate pays for them.
@@ -53,36 +73,51 @@ class Estate:
         from lab.gateway.server import LabGateway
 
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self.certificates = LabAuthority(folder)
         self.journal = journal or Journal()
         release = load_profile(profile)
         chosen = dict(ports or {})
         for port in chosen.values():
             _require_free(port)
         tenant_port = chosen.pop(TENANT_PORT, 0)
+        self.internet = Internet(self.journal, self.certificates, gateway_in_spf=gateway_in_spf)
         self.gateway: LabGateway = LabGateway(release, self.journal, folder, chosen)
         organization = CONTOSO if release.cluster else BCE_DEMO
-        self.tenant = LabTenant(self.journal, folder, organization=organization, port=tenant_port)
+        self.tenant = self._tenant(folder, organization, tenant_port)
+        self.second = self._tenant(folder / "second", FABRIKAM, 0) if second_tenant else None
+        self.mail = self.gateway.connect(self.network, self.certificates.server_context)
         self.connect_file = folder / "connect.json"
+        self.second_connect_file = folder / "second" / "connect.json"
         self.known_hosts = folder / "known_hosts"
         self._switches = switches
+        self._running = ExitStack()
         self.reset()
 
+    def _tenant(self, folder: Path, organization: Organization, port: int) -> LabTenant:
+        made = LabTenant(
+            self.journal, folder, organization=organization, port=port, certificates=self.certificates
+        )
+        made.connect(self.network)
+        return made
+
     def start(self) -> None:
-        """Start everything and write `connect_file` and `known_hosts`."""
-        self.gateway.start()
-        try:
-            self.tenant.start()
-        except BaseException:
-            self.gateway.stop()
-            raise
-        self.connect_file.write_text(json.dumps(self._connections(), indent=2) + "\n", encoding="utf-8")
+        """Start everything, write the connect files and `known_hosts`."""
+        with ExitStack() as started:
+            parts: tuple[_Part, ...] = (self.internet, self.gateway, *self.tenants)
+            for part in parts:
+                part.start()
+                started.callback(part.stop)
+            self._running = started.pop_all()
+        for host in self.mail.tracking_hosts:
+            self.network.listen(host, TRACKING, self.mail.tracking_port)
+        self.network.changed = self._write_connect_files
+        self._write_connect_files()
         self.known_hosts.write_text(self._host_keys(), encoding="utf-8")
 
     def stop(self) -> None:
         """Stop everything; the state can still be read."""
-        self.tenant.stop()
-        self.gateway.stop()
+        self.network.changed = None
+        self._running.close()
 
     def __enter__(self) -> Estate:
         self.start()
@@ -92,59 +127,99 @@ class Estate:
         self.stop()
 
     @property
+    def network(self) -> Network:
+        """Who listens where, and what names mean."""
+        return self.internet.network
+
+    @property
+    def tenants(self) -> tuple[LabTenant, ...]:
+        """The tenant, and the second one if there is one."""
+        return (self.tenant,) if self.second is None else (self.tenant, self.second)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a run against this lab needs in its environment; the CA goes into the stack's caBundle."""
-        wanted = {
-            "M365SE_CONNECT": str(self.connect_file.resolve()),
-            "GATEWAY_PASSWORD": self.gateway.password,
-            "AZURE_CLIENT_SECRET": self.tenant.client_secret,
-            "OUTBOUND_SECRET": OUTBOUND_SECRET,
-        }
-        if self.gateway.jump is not None:
-            wanted["GATEWAY_KEY_FILE"] = str(self.gateway.jump.private_key_path.resolve())
-        return wanted
+        return self._environment(self.connect_file, self.tenant)
+
+    @property
+    def second_environment(self) -> dict[str, str]:
+        """The same for a stack of the second tenant."""
+        assert self.second is not None, "an estate with second_tenant=True has one"
+        return self._environment(self.second_connect_file, self.second)
 
     @property
     def ca_file(self) -> Path:
-        """The certificate authority of all the lab's cloud hosts."""
-        return self.tenant.ca_file
+        """The certificate authority of all the lab's hosts."""
+        return self.certificates.ca_file
 
     def dump(self) -> str:
-        """The committed state of both sides as stable text, secrets hashed."""
-        return f"{self.gateway.dump().rstrip()}\n\n{self.tenant.dump()}"
+        """The committed state of gateway and tenants as stable text, secrets hashed; DNS has its own."""
+        return "\n\n".join([self.gateway.dump().rstrip(), *(tenant.dump() for tenant in self.tenants)])
 
     def snapshot(self) -> EstateSnapshot:
         """A copy of the whole state."""
-        return EstateSnapshot(self.gateway.snapshot(), self.tenant.snapshot())
+        tenants = tuple(tenant.snapshot() for tenant in self.tenants)
+        return EstateSnapshot(self.gateway.snapshot(), tenants, self.internet.snapshot())
 
     def restore(self, snapshot: EstateSnapshot) -> None:
-        """Go back to a snapshot; switches, journal and tokens stay."""
+        """Go back to a snapshot; switches, journal and tokens stay, mail under way and kept is gone."""
+        for tenant, tables in zip(self.tenants, snapshot.tenants, strict=True):
+            tenant.restore(tables)
         self.gateway.restore(snapshot.gateway)
-        self.tenant.restore(snapshot.tenant)
+        for tenant in self.tenants:
+            tenant.mail.clear()  # what the gateway delivered until its queue was empty
+        self.internet.restore(snapshot.internet)
 
     def reset(self) -> None:
         """All switches as the estate was made with, no faults, no hooks in the journal."""
+        self.internet.reset()
         self.gateway.reset()
-        self.tenant.reset()
+        for tenant in self.tenants:
+            tenant.reset()
         self.journal.forget_hooks()
         tenant_names = {field.name for field in fields(Switches)}
         for name, value in self._switches.items():
             if name in tenant_names:
-                setattr(self.tenant.switches, name, value)
+                for tenant in self.tenants:
+                    setattr(tenant.switches, name, value)
             elif hasattr(self.gateway, name) and not callable(getattr(self.gateway, name)):
                 setattr(self.gateway, name, value)
             else:
                 raise TypeError(f"neither gateway nor tenant has a switch «{name}»")
 
-    def _connections(self) -> dict[str, dict[str, object]]:
-        """Names and the local ports behind them, as M365SE_CONNECT wants them."""
-        found = {member.host: member.local_port for member in self.gateway.members}
-        if self.gateway.jump is not None:
-            found[self.gateway.jump.host] = self.gateway.jump.local_port
-        found.update({f"{host}:443": self.tenant.port for host in self.tenant.hosts})
-        return {
-            name.lower(): {"host": "127.0.0.1", "port": port, "proxy": False} for name, port in found.items()
+    def _environment(self, connect_file: Path, tenant: LabTenant) -> dict[str, str]:
+        wanted = {
+            "M365SE_CONNECT": str(connect_file.resolve()),
+            "GATEWAY_PASSWORD": self.gateway.password,
+            "AZURE_CLIENT_SECRET": tenant.client_secret,
+            "OUTBOUND_SECRET": OUTBOUND_SECRET,
+            "DNS_TSIG_SECRET": PRACTICE_TSIG,
+            "PROBE_IMAP_PASSWORD": PROBE_PASSWORD,
         }
+        if self.gateway.jump is not None:
+            wanted["GATEWAY_KEY_FILE"] = str(self.gateway.jump.private_key_path.resolve())
+        return wanted
+
+    def _write_connect_files(self) -> None:
+        self._write_connections(self.connect_file, self.tenant)
+        if self.second is not None:
+            self._write_connections(self.second_connect_file, self.second)
+
+    def _write_connections(self, file: Path, tenant: LabTenant) -> None:
+        """Names and addresses, and the local ports behind them, as M365SE_CONNECT wants them."""
+        found: dict[str, dict[str, object]] = {}
+        for (address, port), local_port in self.network.known().items():
+            found[f"{address}:{port}"] = _behind(local_port)
+            if port == SMTP:
+                found[f"{address}:{port}"] |= {"proxy": True, "source": PROBE_ADDRESS}
+        for member in self.gateway.members:
+            found[member.host.lower()] = _behind(member.local_port)
+        if self.gateway.jump is not None:
+            found[self.gateway.jump.host.lower()] = _behind(self.gateway.jump.local_port)
+        found |= {f"{host}:443": _behind(tenant.port) for host in tenant.hosts}
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(file)  # whoever reads it sees the old one or the new one
 
     def _host_keys(self) -> str:
         from lab.gateway.keys import host_key
@@ -152,6 +227,10 @@ class Estate:
         hosts = [member.host for member in self.gateway.members]
         hosts += [self.gateway.jump.host] if self.gateway.jump is not None else []
         return "".join(f"{host} {host_key(host).export_public_key().decode().strip()}\n" for host in hosts)
+
+
+def _behind(local_port: int) -> dict[str, object]:
+    return {"host": "127.0.0.1", "port": local_port, "proxy": False}
 
 
 def _require_free(port: int) -> None:

@@ -28,6 +28,8 @@ LOADED = (
     "dynamic_providers.report",
     "dynamic_providers.gateway.snapshot",
     "dynamic_providers.exchange.snapshot",
+    "dynamic_providers.dns.snapshot",
+    "dynamic_providers.mailflow.check_resource",
 )
 """What a plugin imports sooner or later."""
 

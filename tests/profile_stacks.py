@@ -47,6 +47,7 @@ def settings_for(
     values["endpoints"] = {"caBundle": str(estate.ca_file.resolve())}
     for section, inner in changes.items():
         values[section] = {**values.get(section, {}), **inner}
+    values["settle"] = {"rule": "1s", "mx": "1s"}
     values["takeOver"] = list(take_over) if take_over else values["takeOver"]
     return Settings.from_config(values, estate.environment)
 

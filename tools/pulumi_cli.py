@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,28 @@ class Project:
     def init(self) -> None:
         """Make the stack, once."""
         self.pulumi("stack", "init", self.stack)
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Change settings of the stack by their paths, `outbound.state`."""
+        for path, value in settings.items():
+            self.pulumi("config", "set", "--path", f"m365-secure-email:{path}", value)
+
+    def python(self, *arguments: str) -> str:
+        """Run a module of the project beside the stack; what it said. Raises Failed if it ends non-zero."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**self.environment, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise Failed(
+                f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
 
     def preview(self, *options: str, check: bool = True) -> Run:
         return self.pulumi("preview", "--diff", *options, check=check)

@@ -5,7 +5,7 @@ what the program would refuse later; the program's own checks are stricter.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from components.model_walk import key_of, part_of
 from components.setting_types import NotYet
-from components.settings import FROM_ENVIRONMENT, STAND_INS, Settings
+from components.settings import FROM_ENVIRONMENT, STAND_INS, Settings, SharedGatewaySettings
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
 
@@ -57,7 +57,11 @@ def stack_schema() -> Schema:
     config = {
         "type": "object",
         "properties": {f"{NAMESPACE}:{key}": one for key, one in settings["properties"].items()},
-        "required": [f"{NAMESPACE}:{key}" for key in settings["required"]],
+        "required": _named(key for key in _needed(SharedGatewaySettings) if key in settings["required"]),
+        "if": {
+            "not": {"properties": {f"{NAMESPACE}:kind": {"const": "gateway"}}, "required": _named(["kind"])}
+        },
+        "then": {"required": _named(settings["required"])},
         "patternProperties": {f"^(?!{NAMESPACE}:)": True},
         "additionalProperties": False,
     }
@@ -76,6 +80,15 @@ def stack_schema() -> Schema:
         "additionalProperties": False,
         "$defs": _untitled(definitions),
     }
+
+
+def _needed(model: type[Model]) -> list[str]:
+    fields = {key_of(name, field): field for name, field in model.model_fields.items()}
+    return sorted(key for key, field in fields.items() if field.is_required())
+
+
+def _named(keys: Iterable[str]) -> list[str]:
+    return [f"{NAMESPACE}:{key}" for key in keys]
 
 
 def _untitled(schema: Any) -> Any:

@@ -79,8 +79,10 @@ class AdminApi:
         """Close the connections."""
         self._https.close()
 
-    def run(self, cmdlet: str, parameters: Parameters) -> list[Row]:
+    def run(self, cmdlet: str, parameters: Parameters, *, paged: bool = False) -> list[Row]:
         """Run a cmdlet and give its rows. What may pass by itself is tried again until our patience ends.
+
+        `paged`: the caller asks for the rest itself, so a cut list is no error.
 
         After a retry, «exists already» of a New- and «not found» of a Remove- are no failures: an earlier
         attempt may have worked although its answer was lost. The caller reads back and compares.
@@ -95,7 +97,7 @@ class AdminApi:
             if verb not in _READS:
                 engine.require_alive()
             try:
-                return self._once(cmdlet, parameters, where)
+                return self._once(cmdlet, parameters, where, paged=paged)
             except CmdletRefused as error:
                 if tries > 1 and done_before is not None and isinstance(error, done_before):
                     return []
@@ -105,7 +107,7 @@ class AdminApi:
 
     # --- one attempt ----------------------------------------------------------------------------------------
 
-    def _once(self, cmdlet: str, parameters: Parameters, where: str) -> list[Row]:
+    def _once(self, cmdlet: str, parameters: Parameters, where: str, *, paged: bool) -> list[Row]:
         token = self._authority.token()
         response = self._post(cmdlet, parameters, token)
         if response.status_code == 401:
@@ -117,7 +119,7 @@ class AdminApi:
             return []
         if response.status_code != 200:
             raise read_fault(response).error(where)
-        return _rows(response, where, reads=cmdlet.startswith("Get-"))
+        return _rows(response, where, reads=cmdlet.startswith("Get-"), paged=paged)
 
     def _post(self, cmdlet: str, parameters: Parameters, token: Token) -> requests.Response:
         body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}}
@@ -203,8 +205,11 @@ class AdminApi:
         ) from None
 
 
-def _rows(response: requests.Response, where: str, *, reads: bool) -> list[Row]:
-    """The rows of an answer, without OData's annotations. A cut list is an error: the rest may be there."""
+def _rows(response: requests.Response, where: str, *, reads: bool, paged: bool) -> list[Row]:
+    """The rows of an answer, without OData's annotations.
+
+    A cut list is an error, since the rest may be there, unless the caller asks for that itself.
+    """
     request = request_id(response)
     if not response.content.strip() and not reads:
         return []
@@ -217,7 +222,7 @@ def _rows(response: requests.Response, where: str, *, reads: bool) -> list[Row]:
     warnings = [
         str(one) for key in ("@adminapi.warnings", "adminapi.warnings") for one in answer.get(key) or []
     ]
-    if "@odata.nextLink" in answer or any(_CUT.search(one) for one in warnings):
+    if not paged and ("@odata.nextLink" in answer or any(_CUT.search(one) for one in warnings)):
         raise Truncated(
             "the list came back cut, although all of it was asked for",
             where=where,

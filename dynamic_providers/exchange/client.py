@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,13 +51,24 @@ class ExchangeClient:
         """All objects of a kind, as last read; read anew after a write to that kind."""
         with self._lock_of(kind):
             if kind.noun not in self._cache:
-                asked = {"ResultSize": "Unlimited", **kind.get}
-                self._cache[kind.noun] = self._api.run(kind.cmdlet("Get"), asked)
+                self._cache[kind.noun] = self._api.run(kind.cmdlet("Get"), kind.asked)
             return list(self._cache[kind.noun])
 
     def find(self, kind: Kind, name: str) -> Row | None:
         """The object of that name, in whatever case. Picked from the list: `-Identity` can give others."""
         return named(self.rows(kind), name)
+
+    def ask(self, cmdlet: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a cmdlet that is no list of ours and changes none: a trace, a validation. Nothing is kept.
+
+        What it gives may be cut: who asks for a list by it goes on asking for the rest.
+        """
+        return self._api.run(cmdlet, parameters, paged=True)
+
+    def forget(self, kind: Kind) -> None:
+        """Read that kind anew next time: something else than `write` may have changed it."""
+        with self._lock_of(kind):
+            self._cache.pop(kind.noun, None)
 
     def alone(self, kind: Kind) -> threading.RLock:
         """While it is held, no other thread writes that kind: what its list says stays true."""

@@ -21,6 +21,7 @@ class Kind:
     new: frozenset[str] = frozenset()
     set: frozenset[str] = frozenset()
     get: Mapping[str, Any] = field(default_factory=dict)  # what Get- is asked besides
+    one: bool = False  # whether there is only one: it has no identity, and its Get- is no list
 
     def cmdlet(self, verb: str) -> str:
         """A cmdlet's name, e.g. `New-TransportRule`."""
@@ -28,7 +29,13 @@ class Kind:
 
     def writable(self, verb: str) -> frozenset[str]:
         """The parameters that a cmdlet of this kind may be given."""
-        return {"New": self.new | {"Name"}, "Set": self.set | {"Identity"}}.get(verb, frozenset({"Identity"}))
+        identity = frozenset[str]() if self.one else frozenset({"Identity"})
+        return {"New": self.new | {"Name"}, "Set": self.set | identity}.get(verb, identity)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What its Get- is given, so that all of it comes."""
+        return {**({} if self.one else {"ResultSize": "Unlimited"}), **self.get}
 
 
 _INBOUND: Final = frozenset({
@@ -70,3 +77,6 @@ OUTBOUND_CONNECTOR: Final = Kind(
     get={"IncludeTestModeConnectors": True},  # else one that was put into test mode looks gone
 )
 ACCEPTED_DOMAIN: Final = Kind("AcceptedDomain", "accepted domain")
+ORGANIZATION: Final = Kind(
+    "OrganizationConfig", "organization", set=frozenset({"RejectDirectSend"}), one=True
+)

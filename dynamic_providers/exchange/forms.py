@@ -51,6 +51,11 @@ def hosts(value: Any) -> list[str] | None:
     return sorted({str(one).strip("[]").rstrip(".").casefold() for one in value}) if value else None
 
 
+def words(value: Any) -> list[str] | None:
+    """Mail addresses or domains in order, lower case; none is «not set»."""
+    return sorted({str(one).casefold().rstrip(".") for one in value}) if value else None
+
+
 def as_tuple(form: Form) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     """A form for lists, as a model's validator."""
     return lambda value: tuple(form(value) or ())

@@ -4,7 +4,7 @@ Used only where a rule says so; TLS always, with any certificate.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pulumi
 from pydantic import AfterValidator, Field
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
-from dynamic_providers.exchange.client import ExchangeClient
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
 from dynamic_providers.exchange.cmdlets import (
     OUTBOUND_CONNECTOR,
     OUTBOUND_ON_PREMISES,
@@ -20,10 +20,12 @@ from dynamic_providers.exchange.cmdlets import (
     VALIDATION,
 )
 from dynamic_providers.exchange.errors import ConnectorInUse
-from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider
+from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider, Wanted
 from dynamic_providers.field_types import ExchangeName, Flag, InitialDomain, SmartHost
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
+
+_VALIDATED: Final = "validated"  # in a record: how it was validated before us
 
 
 class OutboundConnectorModel(Model):
@@ -43,7 +45,7 @@ class OutboundConnectorModel(Model):
 
 
 class OutboundConnectorProvider(ExchangeObjectProvider):
-    """CRUD of one outbound connector. Whether it is validated is not compared."""
+    """CRUD of one outbound connector. Whether it is validated is not compared, but put back as it was."""
 
     label: ClassVar[str] = "outbound connector"
     model: ClassVar[type[Model]] = OutboundConnectorModel
@@ -73,6 +75,22 @@ class OutboundConnectorProvider(ExchangeObjectProvider):
         Attribute("enabled", "Enabled", forms.flag),
     )
 
+    def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
+        return {**super()._raw(row, rows), _VALIDATED: _validation(row)}
+
+    def _restored(self, row: Row, rows: Rows, raw: Mapping[str, Any]) -> bool:
+        return super()._restored(row, rows, raw) and not _unvalidated(row, raw)
+
+    def _set_steps(self, wanted: Wanted, row: Row, rows: Rows) -> list[Step]:
+        steps = super()._set_steps(wanted, row, rows)
+        changed = _unvalidated(row, wanted.raw or {})
+        return [*steps, Step("Set", {"Identity": row["Identity"], **changed})] if changed else steps
+
+    def _missing(self, wanted: Wanted, rows: Rows) -> str:
+        row = named(rows, wanted.key)
+        changed = {} if row is None else _unvalidated(row, wanted.raw or {})
+        return ", ".join(part for part in (super()._missing(wanted, rows), *changed) if part)
+
     def _remove(self, client: ExchangeClient, key: str, row: Row) -> None:
         """Exchange's own answer for a connector in use is not known; mail of those rules would stop."""
         users = [
@@ -88,6 +106,21 @@ class OutboundConnectorProvider(ExchangeObjectProvider):
                 fix="remove that transport rule, or its action, first",
             )
         super()._remove(client, key, row)
+
+
+def _validation(row: Row) -> dict[str, Any]:
+    """Whether it is validated, and how; what is not set is empty."""
+    return {
+        "IsValidated": row.get("IsValidated") is True,
+        "ValidationRecipients": list(row.get("ValidationRecipients") or []),
+        "LastValidationTimestamp": str(row.get("LastValidationTimestamp") or ""),
+    }
+
+
+def _unvalidated(row: Row, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What Set- is given so that its validation is as before us. A time can be set, but not taken away."""
+    then, now = raw.get(_VALIDATED) or {}, _validation(row)
+    return {name: value for name, value in then.items() if now[name] != value and value != ""}
 
 
 class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnector"):

@@ -10,7 +10,9 @@ from dynamic_providers import connections, report
 from dynamic_providers.entries import Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange.accepted_domains import not_accepted
+from dynamic_providers.exchange.exchange_object import ExchangeObjectProvider
 from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider
+from dynamic_providers.exchange.lock_down import SWITCHES, LockDownProvider
 from dynamic_providers.exchange.outbound_connector import OutboundConnectorProvider
 from dynamic_providers.exchange.transport_rule import TransportRuleProvider
 from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotResource
@@ -18,6 +20,7 @@ from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotR
 INBOUND_CONNECTOR = "inboundConnector"
 OUTBOUND_CONNECTOR = "outboundConnector"
 TRANSPORT_RULE = "transportRule"
+LOCK_DOWN = "lockDown"
 
 
 class ExchangeSnapshotProvider(SnapshotProvider):
@@ -27,10 +30,11 @@ class ExchangeSnapshotProvider(SnapshotProvider):
 
     def record(self, place: Place, keys: Keys) -> Record:
         client = connections.exchange()
-        kinds = {
+        kinds: dict[str, ExchangeObjectProvider | LockDownProvider] = {
             INBOUND_CONNECTOR: InboundConnectorProvider(),
             OUTBOUND_CONNECTOR: OutboundConnectorProvider(),
             TRANSPORT_RULE: TransportRuleProvider(),
+            LOCK_DOWN: LockDownProvider(),
         }
         return {
             kind: {name: kinds[kind].recorded(client, name, names) for name in names}
@@ -57,7 +61,10 @@ class ExchangeSnapshotProvider(SnapshotProvider):
 
 
 class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
-    """The tenant before us. `before(TRANSPORT_RULE)` and so on are what the managed resources take."""
+    """The tenant before us. `before(TRANSPORT_RULE)` and so on are what the managed resources take.
+
+    `lock_down`: there is a LockDown. It is recorded when it comes, so what is put back is what was then.
+    """
 
     def __init__(
         self,
@@ -67,6 +74,7 @@ class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
         inbound_connectors: Sequence[str] = (),
         outbound_connectors: Sequence[str] = (),
         transport_rules: Sequence[str] = (),
+        lock_down: bool = False,
         domains: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -74,6 +82,7 @@ class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
             INBOUND_CONNECTOR: list(inbound_connectors),
             OUTBOUND_CONNECTOR: list(outbound_connectors),
             TRANSPORT_RULE: list(transport_rules),
+            **({LOCK_DOWN: list(SWITCHES)} if lock_down else {}),
         }
         props = {"tenant": tenant, "keys": keys, "domains": list(domains)}
         super().__init__(ExchangeSnapshotProvider(), resource_name, props, opts)

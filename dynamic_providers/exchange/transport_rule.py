@@ -10,7 +10,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import pulumi
 from pydantic import AfterValidator, Field
 
-from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers import connections
+from dynamic_providers.entries import Entries, Entry, Place, Props, plain
+from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import Rows, Step, named
@@ -28,12 +30,16 @@ from dynamic_providers.exchange.rule_order import (
     state_of,
 )
 from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
+from dynamic_providers.exchange.rule_settling import wait_for_removed
+from dynamic_providers.exchange.settling import LONGEST
 from dynamic_providers.field_types import (
+    Domain,
     ExchangeName,
     Flag,
     HeaderName,
     HeaderValue,
     InitialDomain,
+    MailAddress,
     SenderAddress,
 )
 from dynamic_providers.managed_resource import ManagedResource
@@ -41,6 +47,7 @@ from dynamic_providers.model import Model
 
 _SCOPES: Final = ("InOrganization", "NotInOrganization")
 Scope = Literal["InOrganization", "NotInOrganization"]
+_AS_WORDS: Final = AfterValidator(forms.as_tuple(forms.words))
 
 
 class TransportRuleModel(Model):
@@ -57,6 +64,8 @@ class TransportRuleModel(Model):
     ) = None
     from_scope: Scope | None = None
     sent_to_scope: Scope | None = None
+    from_member_of: Annotated[tuple[MailAddress, ...], Field(min_length=1), _AS_WORDS] | None = None
+    except_if_recipient_domain_is: Annotated[tuple[Domain, ...], Field(min_length=1), _AS_WORDS] | None = None
     set_scl: Annotated[int, Field(ge=-1, le=9)] | None = None
     route_message_outbound_connector: ExchangeName | None = None
     set_header_name: HeaderName | None = None
@@ -67,6 +76,9 @@ class TransportRuleModel(Model):
     sender_address_location: Literal["Header", "Envelope", "HeaderOrEnvelope"] = "Header"
     state: Literal["Enabled", "Disabled"] = "Enabled"
     position: Literal["right"] = RIGHT
+    settle: Annotated[int, Field(ge=0, le=LONGEST)] | None = Field(
+        None, description="How long Microsoft may act on the rule after it is gone, seconds: `delete` waits."
+    )
     other: dict[str, str] = Field(default={}, max_length=0)
 
 
@@ -81,7 +93,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
     model: ClassVar[type[Model]] = TransportRuleModel
     take_over_key: ClassVar[str] = "transportRule"
     secret: ClassVar[frozenset[str]] = frozenset({"setHeaderValue", "other"})
-    settings: ClassVar[frozenset[str]] = frozenset({"placement"})
+    settings: ClassVar[frozenset[str]] = frozenset({"placement", "settle"})
     relative: ClassVar[frozenset[str]] = frozenset({"position"})
 
     kind = TRANSPORT_RULE
@@ -93,6 +105,8 @@ class TransportRuleProvider(ExchangeObjectProvider):
         Attribute("senderIpRanges", "SenderIpRanges", forms.addresses),
         Attribute("fromScope", "FromScope", forms.word(*_SCOPES)),
         Attribute("sentToScope", "SentToScope", forms.word(*_SCOPES)),
+        Attribute("fromMemberOf", "FromMemberOf", forms.words),
+        Attribute("exceptIfRecipientDomainIs", "ExceptIfRecipientDomainIs", forms.words),
         Attribute("setScl", "SetSCL", forms.number),
         Attribute("routeMessageOutboundConnector", "RouteMessageOutboundConnector", forms.text),
         Attribute("setHeaderName", "SetHeaderName", forms.text),
@@ -113,6 +127,13 @@ class TransportRuleProvider(ExchangeObjectProvider):
         if attribute in ("routeMessageOutboundConnector", "setHeaderName"):
             return str(theirs or "").casefold() == str(ours or "").casefold()
         return super().equal(attribute, theirs, ours)
+
+    @clean_errors
+    def delete(self, _id: str, _props: Props) -> None:
+        client, props = connections.exchange(), plain(_props)
+        was = client.find(TRANSPORT_RULE, props["name"])
+        super().delete(_id, _props)
+        wait_for_removed(client, props, was)
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -188,7 +209,10 @@ class TransportRuleProvider(ExchangeObjectProvider):
 
 
 class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
-    """One transport rule. `before` comes from the snapshot."""
+    """One transport rule. `before` comes from the snapshot.
+
+    `settle` (seconds): after it has gone, `delete` waits that long, since what the rule leads to must stay.
+    """
 
     def __init__(
         self,
@@ -201,10 +225,13 @@ class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
         sender_ip_ranges: Sequence[str] | None = None,
         from_scope: Scope | None = None,
         sent_to_scope: Scope | None = None,
+        from_member_of: Sequence[str] | None = None,
+        except_if_recipient_domain_is: Sequence[str] | None = None,
         set_scl: int | None = None,
         route_message_outbound_connector: str | None = None,
         set_header_name: str | None = None,
         set_header_value: pulumi.Input[str] = "",
+        settle: int | None = None,
         take_over: Sequence[str] = (),
         take_over_key: str | None = None,
         change: Mapping[str, str] | None = None,
@@ -218,10 +245,13 @@ class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
             "senderIpRanges": sender_ip_ranges,
             "fromScope": from_scope,
             "sentToScope": sent_to_scope,
+            "fromMemberOf": from_member_of,
+            "exceptIfRecipientDomainIs": except_if_recipient_domain_is,
             "setScl": set_scl,
             "routeMessageOutboundConnector": route_message_outbound_connector,
             "setHeaderName": set_header_name,
             "setHeaderValue": set_header_value,
+            "settle": settle,
             "other": {},
             "takeOver": list(take_over) or None,
             "takeOverKey": take_over_key,

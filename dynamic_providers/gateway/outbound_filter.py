@@ -272,6 +272,10 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
                 entry[RAW] = {"text": _to_write_back(mine), "position": str(filters.index(mine) + 1)}
         return found
 
+    def alternatives_left(self, place: Place) -> int:
+        """How many header values the filter of this place lets pass; 0 where there is no such filter."""
+        return len(_values(_read_all(self._gateway(place)), place))
+
     def fitted(self, place: Place, key: str, record: Entry) -> Entry:
         """What stands above it may have changed since, and is not its own."""
         filters = _read_all(self._gateway(place))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import asyncssh
 
@@ -34,6 +34,10 @@ from lab.gateway.starting import starting_state
 from lab.gateway.state import Level, State
 from lab.gateway.switches import Switches
 from lab.journal import Journal
+
+if TYPE_CHECKING:
+    from lab.gateway.mail.service import Contexts, GatewayMail
+    from lab.mail.network import Network
 
 Command = Callable[[Session, list[str]], Awaitable[None]]
 SHA1 = {"kex_algs": ["diffie-hellman-group14-sha1"], "signature_algs": ["ssh-rsa"]}
@@ -81,6 +85,7 @@ class LabGateway(Switches):
         self.errors: list[Exception] = []
         self.state = starting_state(profile)
         self.members = [Member(**member) for member in profile.data["estate"]["members"]]
+        self.mail: GatewayMail | None = None
         self._ports = ports or {}
         self._loop: Loop | None = None
         self._doors: list[Door] = []
@@ -94,6 +99,16 @@ class LabGateway(Switches):
 
     # Life.
 
+    def connect(self, network: Network, contexts: Contexts, tracking_port: int = 0) -> GatewayMail:
+        """Put the gateway into the emulated internet: from `start` on it takes and delivers mail.
+
+        `contexts` gives a server's TLS context for host names.
+        """
+        from lab.gateway.mail.service import GatewayMail
+
+        self.mail = GatewayMail(self, network, contexts, tracking_port)
+        return self.mail
+
     def start(self) -> None:
         """Listen; returns when every member and the jump host can be reached."""
         self._loop = Loop("lab-gateway")
@@ -104,6 +119,8 @@ class LabGateway(Switches):
             self._loop.run(door.open())
         if self.jump is not None:
             self.jump.start(self._loop, self._ports.get(self.jump.host, 0))
+        if self.mail is not None:
+            self.mail.start()
 
     def stop(self) -> None:
         """Cut everything and end the thread."""
@@ -118,6 +135,8 @@ class LabGateway(Switches):
         self._loop.close()
         self._doors.clear()
         self._loop = None
+        if self.mail is not None:
+            self.mail.stop()
         if self.errors:
             raise ExceptionGroup("the lab's gateway is broken", self.errors)
 
@@ -134,6 +153,8 @@ class LabGateway(Switches):
         for item in fields(Switches):
             setattr(self, item.name, getattr(fresh, item.name))
         self.set_switches(copy.deepcopy(self.profile.data.get("switches", {})))
+        if self.mail is not None:
+            self.mail.reopen()
 
     # Configuration.
 
@@ -147,6 +168,9 @@ class LabGateway(Switches):
         self.state = copy.deepcopy(snapshot.state)
         self.state.version = version
         self.files = dict(snapshot.files)
+        if self.mail is not None:
+            self.mail.clear()
+            self.mail.sync()
 
     def accept(self, member: Member, user: str, new: State, comment: str, changes: Sequence[Change]) -> None:
         """A commit takes effect."""
@@ -155,11 +179,15 @@ class LabGateway(Switches):
         self.state.version = version
         keys = tuple((change.table, change.key) for change in changes)
         self.commits.append(Commit(member.host, user, comment, keys))
+        if self.mail is not None:
+            self.mail.sync()
 
     def override(self, level: Level, command: str) -> None:
         """Give a group or a machine a copy of the cluster's settings for a command, committed at once."""
         self.state.override(level, command, self.state.base)
         self.state.version += 1
+        if self.mail is not None:
+            self.mail.sync()
 
     def group_of(self, host: str) -> str:
         """The group that a member is in; nothing for a name that is no member's."""

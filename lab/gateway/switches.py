@@ -69,6 +69,33 @@ class Switches:
     disconnected: set[str] = field(default_factory=set)
     """Hosts of members that the cluster cannot reach."""
 
+    # Mail.
+    delivery_interface: str = ""
+    """Where mail leaves while `deliveryconfig` says Auto: "" = relayed from Data 2, other from Data 1."""
+    delivery_threads: int = 32
+    """Counts from the start of the mail service on, for each member."""
+    smtp_timeout: float = 10.0
+    retry_seconds: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0)
+    """Between tries of a message; the last one repeats."""
+    queue_seconds: float = 72 * 3600.0
+    """How long a message is tried before it bounces."""
+    hat_limits: bool = True
+    """Hold hosts to what their mail flow policy allows: connections, messages, recipients."""
+    smtp_faults: dict[str, str] = field(default_factory=dict)
+    """Replies of all listeners by stage (connect, mail, rcpt, data), instead of what they would say."""
+    new_mid_when_changed: bool = False
+    """A message that a filter has changed goes on under a second MID, as in the guide's picture."""
+
+    # Tracking.
+    tracking_delay: float = 0.0
+    """How many seconds the Email and Web Manager is behind its gateways."""
+    tracking_down: bool = False
+    tracking_status: str = "by_mid"
+    """`messageStatus` of a search: `by_mid`, an object, or `text`, as older releases have it."""
+    tracking_utc_offset: float = 0.0
+    """Hours, of the times that tracking shows."""
+    tracking_token_seconds: float = 1800.0
+
     def set_switches(self, values: dict[str, object]) -> None:
         """Set several by name; an unknown name is an error."""
         known = {item.name for item in fields(Switches)}

@@ -14,10 +14,11 @@ from lab.tenant import errors, paging
 from lab.tenant.cmdlets import Cmdlet, known
 from lab.tenant.errors import CmdletFailure, Reply
 from lab.tenant.faults import TRUNCATED, Fault, Faults, answer
+from lab.tenant.mail.plane import TenantMail
 from lab.tenant.practice import APP_ROLE, EXCHANGE_APP, EXCHANGE_HOSTS, Organization
 from lab.tenant.rendering import document
 from lab.tenant.session import Session
-from lab.tenant.store import Record, Store
+from lab.tenant.store import Store
 from lab.tenant.switches import Switches, pause
 from lab.tenant.tokens import Claims, Tokens, rights
 
@@ -47,6 +48,7 @@ class AdminApi:
     tokens: Tokens
     journal: Journal
     faults: Faults
+    mail: TenantMail
     pages: paging.Pages = field(default_factory=paging.Pages)
 
     def invoke_command(self, call: Call) -> Reply:
@@ -86,14 +88,20 @@ class AdminApi:
             return self._forbidden(str(claims["appid"]))
         if cmdlet.writes and self.switches.anchor_needed and not self._anchored(call):
             return Reply(403)
-        session = Session(self.store, self.switches, str(claims["app_displayname"]))
+        who = str(claims["app_displayname"])
+        session = Session(self.store, self.switches, who, data_plane=self.mail)
         try:
             rows = cmdlet.invoke(session, parameters)
         except CmdletFailure as failure:
             return errors.reply(failure, self.switches.rendering)
         if cmdlet.writes:
             self.journal.record("tenant", "effect", cmdlet=cmdlet.name)
-        return self._rows(call, cmdlet, parameters, rows, fault)
+        shown = document(rows, self.switches.rendering, nulls=cmdlet.nulls)
+        if fault:
+            page: paging.Page | None = paging.Page(shown[: len(shown) // 2], cut=True)
+        else:
+            page = paging.Page(shown) if cmdlet.own_pages else self._page(call, parameters, shown)
+        return self._rows(call, page, session.warnings)
 
     def _claims(self, call: Call) -> Claims | None:
         """A token of ours, for this audience and tenant, with the app role: anything else is a 401."""
@@ -126,19 +134,8 @@ class AdminApi:
         match = ANCHOR.fullmatch(call.headers.get("x-anchormailbox", ""))
         return match is not None and match["tenant"].lower() == self.organization.tenant_id
 
-    def _rows(
-        self,
-        call: Call,
-        cmdlet: Cmdlet,
-        parameters: Mapping[str, Any],
-        rows: list[Record],
-        fault: Fault | None,
-    ) -> Reply:
+    def _rows(self, call: Call, page: paging.Page | None, warnings: list[str]) -> Reply:
         rendering = self.switches.rendering
-        shown = document(rows, rendering, nulls=cmdlet.nulls)
-        page = (
-            paging.Page(shown[: len(shown) // 2], cut=True) if fault else self._page(call, parameters, shown)
-        )
         if page is None:
             return errors.json_reply(400, paging.EXPIRED)
         if not page.rows and rendering.no_rows == "204":
@@ -147,7 +144,7 @@ class AdminApi:
         sent: dict[str, Any] = {
             "@odata.context": f"https://{call.host}{root}/$metadata#Collection(Exchange.GenericHashTable)",
             "adminapi.warnings@odata.type": "#Collection(String)",
-            "@adminapi.warnings": [paging.WARNING] if page.cut else [],
+            "@adminapi.warnings": [*warnings, paging.WARNING] if page.cut else warnings,
         }
         if page.token:
             sent["@odata.nextLink"] = f"https://{call.host}{call.path}?$skiptoken={page.token}"

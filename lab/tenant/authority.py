@@ -14,7 +14,7 @@ from lab.tenant import refusals
 from lab.tenant.certificates import AppCertificate
 from lab.tenant.errors import Reply, json_reply
 from lab.tenant.faults import TOKEN, Faults, answer
-from lab.tenant.practice import EXCHANGE_APP, EXCHANGE_HOSTS, OTHER_HOSTS, Organization
+from lab.tenant.practice import EXCHANGE_APP, EXCHANGE_HOSTS, GRAPH_APP, OTHER_HOSTS, Organization
 from lab.tenant.refusals import Refusal
 from lab.tenant.switches import Switches
 from lab.tenant.tokens import Tokens
@@ -159,7 +159,7 @@ class Authority:
             raise refusals.wrong_scope(scope)
         resource = scope.removesuffix("/.default")
         exchange = [f"https://{host}" for host in EXCHANGE_HOSTS] + [EXCHANGE_APP]
-        others = [f"https://{host}" for host in OTHER_HOSTS]
+        others = [f"https://{host}" for host in OTHER_HOSTS] + [GRAPH_APP]
         missing = resource in exchange and not self.switches.exchange_in_tenant
         if missing or resource not in (*exchange, *others):
             raise refusals.resource_missing(resource, self.organization.initial_domain)

@@ -1,4 +1,4 @@
-"""The lab's certificate authority, its server's certificate, and the application's own certificate."""
+"""The certificate of the cloud's hosts, and the application's own certificate."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from lab.certificates import LabAuthority
 from lab.tenant.practice import EXCHANGE_HOSTS, LOGIN_HOSTS, OTHER_HOSTS, STRAY_HOST
 
 NAMES = (*LOGIN_HOSTS, *EXCHANGE_HOSTS, *OTHER_HOSTS, STRAY_HOST, "localhost", "127.0.0.1")
 
 
-def server_context(ca_file: Path) -> ssl.SSLContext:
-    """A TLS context for all the cloud's names, by an authority made now and written to `ca_file`."""
-    authority = trustme.CA(organization_name="m365-secure-email lab")
-    authority.cert_pem.write_to_path(str(ca_file))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*NAMES).configure_cert(context)
-    return context
+def server_context(authority: LabAuthority) -> ssl.SSLContext:
+    """A TLS context for all the cloud's names."""
+    return authority.server_context(*NAMES)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from lab.tenant import inbound_connectors, organization, outbound_connectors, transport_rules
+from lab.tenant import groups, inbound_connectors, organization, outbound_connectors, transport_rules
+from lab.tenant.mail import trace_cmdlets, validation
 from lab.tenant.session import Bound, Session
 from lab.tenant.store import Record
 from lab.tenant.values import Reader, bind
@@ -16,12 +18,18 @@ Run = Callable[[Session, Bound], list[Record]]
 
 @dataclass(frozen=True)
 class Cmdlet:
-    """One cmdlet; `nulls`: its objects show unset lists as null."""
+    """One cmdlet.
+
+    `nulls`: its objects show unset lists as null. `own_pages`: it limits its rows itself, and has no next
+    link. `locks`: it runs alone; without, it locks the store itself for as long as it needs to.
+    """
 
     name: str
     readers: Mapping[str, Reader]
     run: Run
     nulls: bool = False
+    own_pages: bool = False
+    locks: bool = True
 
     @property
     def writes(self) -> bool:
@@ -31,8 +39,10 @@ class Cmdlet:
     def invoke(self, session: Session, parameters: Mapping[str, Any]) -> list[Record]:
         """Bind the parameters and run; `WhatIf` stops before the effect."""
         bound = bind(self.readers, parameters)
-        with session.store.lock:
-            return [] if bound.get("WhatIf") is True else self.run(session, bound)
+        if bound.get("WhatIf") is True:
+            return []
+        with session.store.lock if self.locks else nullcontext():
+            return self.run(session, bound)
 
 
 def _all() -> list[Cmdlet]:
@@ -55,6 +65,21 @@ def _all() -> list[Cmdlet]:
         Cmdlet("Get-AcceptedDomain", tenant.GET_DOMAIN, tenant.domains),
         Cmdlet("Get-OrganizationConfig", tenant.GET_CONFIG, tenant.config),
         Cmdlet("Set-OrganizationConfig", tenant.SET_CONFIG, tenant.set_config),
+        Cmdlet("Get-DistributionGroup", groups.GET, groups.get),
+        Cmdlet("New-DistributionGroup", groups.NEW, groups.new),
+        Cmdlet("Remove-DistributionGroup", groups.ONE, groups.remove),
+        Cmdlet("Get-DistributionGroupMember", groups.MEMBERS, groups.members),
+        Cmdlet("Add-DistributionGroupMember", groups.MEMBER, groups.add_member),
+        Cmdlet("Remove-DistributionGroupMember", groups.MEMBER, groups.remove_member),
+        Cmdlet("Get-MessageTraceV2", trace_cmdlets.TRACE, trace_cmdlets.trace, own_pages=True, locks=False),
+        Cmdlet(
+            "Get-MessageTraceDetailV2",
+            trace_cmdlets.DETAIL,
+            trace_cmdlets.detail,
+            own_pages=True,
+            locks=False,
+        ),
+        Cmdlet("Validate-OutboundConnector", validation.VALIDATE, validation.validate, locks=False),
     ]
 
 

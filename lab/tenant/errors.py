@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.tenant.switches import Rendering
@@ -20,6 +20,7 @@ ARGUMENT = "System.ArgumentException"
 TRANSIENT = "Microsoft.Exchange.Data.Directory.ADTransientException"
 DATA_VALIDATION = "Microsoft.Exchange.Data.DataValidationException"
 IN_USE = "System.InvalidOperationException"
+CODES = {400: "BadRequest", 404: "NotFound", 429: "TooManyRequests"}
 SERVER = "DB9PR01A002.EURPR01A002.PROD.OUTLOOK.COM"
 
 
@@ -82,9 +83,13 @@ def makes_no_sense(text: str) -> CmdletFailure:
     return CmdletFailure(ARGUMENT, text)
 
 
+RETRY_AFTER = {"retry-after": "5"}
+
+
 def reply(failure: CmdletFailure, rendering: Rendering) -> Reply:
     """The failure as the API sends it."""
-    return json_reply(failure.status, body(failure, rendering))
+    made = json_reply(failure.status, body(failure, rendering))
+    return replace(made, headers={**made.headers, **RETRY_AFTER}) if failure.status == 429 else made
 
 
 def body(failure: CmdletFailure, rendering: Rendering) -> dict[str, Any]:
@@ -102,11 +107,7 @@ def body(failure: CmdletFailure, rendering: Rendering) -> dict[str, Any]:
         },
     }
     error: dict[str, Any] = {
-        "code": "NotFound"
-        if failure.status == 404
-        else "BadRequest"
-        if failure.status == 400
-        else "InternalServerError",
+        "code": CODES.get(failure.status, "InternalServerError"),
         "message": message if rendering.error_place == "message" else outer,
         "details": [{"code": "Context", "target": "", "message": message}]
         if rendering.error_place == "details"

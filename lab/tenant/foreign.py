@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from lab.tenant.cmdlets import known
+from lab.tenant.groups import first_groups
 from lab.tenant.organization import config_row, domain_row
 from lab.tenant.practice import Organization
 from lab.tenant.session import Session
-from lab.tenant.store import DOMAINS, INBOUND, ORGANIZATION, OUTBOUND, RULES, Store
+from lab.tenant.store import DOMAINS, GROUPS, INBOUND, ORGANIZATION, OUTBOUND, RULES, Store
 from lab.tenant.switches import Switches
 
 FOREIGN_SECRET = "others-header-secret-7c1f"
@@ -18,11 +19,13 @@ def furnish(store: Store, switches: Switches, organization: Organization) -> Non
     store.tables = {RULES: [], INBOUND: [], OUTBOUND: []}
     store.tables[DOMAINS] = [domain_row(name, organization) for name in organization.accepted_domains]
     store.tables[ORGANIZATION] = [config_row(organization)]
+    store.tables[GROUPS] = first_groups(organization)
     session = Session(store, switches, "Former Administrator", by_hand=True)
     for cmdlet, parameters in _objects(organization):
         found = known(cmdlet)
         assert found is not None
         found.invoke(session, parameters)
+    store.settle()
 
 
 def _objects(organization: Organization) -> list[tuple[str, dict[str, object]]]:

@@ -19,6 +19,7 @@ ADDRESSES = re.compile(r"(ExceptIf)?SenderIpRanges|SenderIPAddresses|EFSkipIPs")
 SINGLE_IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
 SCL = ("SetSCL", "SCLOver", "ExceptIfSCLOver")
 WITHOUT_ZONE = ("LastValidationTimestamp",)
+OF_TRACE = ("Received", "Date")
 
 
 def document(rows: Iterable[Record], rendering: Rendering, *, nulls: bool) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def _varied(name: str, value: Any, rendering: Rendering, *, nulls: bool) -> Any:
     if value is None or value == "":
         return {"facts": value, "null": None, "blank": ""}[rendering.unset_text]
     if isinstance(value, datetime):
-        return _date(name, value)
+        return _date(name, value, rendering)
     if value is False:
         return None if rendering.unset_flag == "null" else False
     as_text = name in SCL and rendering.scl == "text"
@@ -94,8 +95,10 @@ def _cased(name: str, value: Any, rendering: Rendering) -> Any:
     return value.upper() if rendering.letter_case == "upper" else value.lower()
 
 
-def _date(name: str, value: datetime) -> str:
+def _date(name: str, value: datetime, rendering: Rendering) -> str:
     seconds = value.strftime("%Y-%m-%dT%H:%M:%S") + f".{value.microsecond:06d}0"
+    if name in OF_TRACE:
+        return seconds + {"Z": "Z", "offset": "+00:00", "none": ""}[rendering.trace_zone]
     if name in WITHOUT_ZONE:
         return seconds
     return seconds + ("Z" if name.endswith("UTC") else "+00:00")

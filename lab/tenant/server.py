@@ -6,7 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from lab.certificates import LabAuthority
 from lab.journal import Journal
+from lab.mail.network import Network
 from lab.tenant.admin_api import AdminApi
 from lab.tenant.authority import Authority
 from lab.tenant.certificates import app_certificate, server_context
@@ -14,6 +16,8 @@ from lab.tenant.cmdlets import known
 from lab.tenant.dump import dump
 from lab.tenant.faults import Faults
 from lab.tenant.foreign import furnish
+from lab.tenant.mail.graph import Graph
+from lab.tenant.mail.plane import TenantMail
 from lab.tenant.practice import BCE_DEMO, EXCHANGE_HOSTS, LOGIN_HOSTS, OTHER_HOSTS, STRAY_HOST, Organization
 from lab.tenant.rendering import row_as_sent
 from lab.tenant.session import Session
@@ -26,7 +30,8 @@ from lab.tenant.web import HttpsServer, application
 class LabTenant:
     """A Microsoft 365 tenant on 127.0.0.1: `start()`, then `port`; turn `switches`, add `faults`.
 
-    `port` 0 takes a free one. Certificates and the CA file are written into `folder` at once.
+    `port` 0 takes a free one. Certificates are written into `folder` at once; the authority behind them is
+    `certificates`, or a new one with its CA file in `folder`.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class LabTenant:
         organization: Organization = BCE_DEMO,
         switches: Switches | None = None,
         port: int = 0,
+        certificates: LabAuthority | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = journal
@@ -49,7 +55,8 @@ class LabTenant:
         self.switches = switches or Switches()
         self._as_given = dataclasses.asdict(self.switches)
         self.faults = Faults()
-        self.ca_file = folder / "ca.pem"
+        self.certificates = certificates or LabAuthority(folder)
+        self.ca_file = self.certificates.ca_file
         self.certificate_path = folder / "client-certificate.pem"
         self._folder = folder
         self.tokens = Tokens(organization, self.switches)
@@ -60,7 +67,11 @@ class LabTenant:
         self.authority = Authority(
             organization, self.switches, self.tokens, journal, self.faults, [certificate]
         )
-        self.api = AdminApi(organization, self.store, self.switches, self.tokens, journal, self.faults)
+        self.mail = TenantMail(organization, self.store, self.switches, journal)
+        self.api = AdminApi(
+            organization, self.store, self.switches, self.tokens, journal, self.faults, self.mail
+        )
+        self.graph = Graph(self.mail, self.tokens, self.switches, journal)
         self._server = HttpsServer(port)
 
     @property
@@ -68,15 +79,21 @@ class LabTenant:
         """Where it listens on 127.0.0.1, once it is started."""
         return self._server.port
 
+    def connect(self, network: Network) -> None:
+        """Take part in this network's mail, from `start` on."""
+        self.mail.connect(network, self.certificates)
+
     def start(self) -> None:
-        """Listen on `port` for all of `hosts`."""
-        context = server_context(self.ca_file)
-        app = application(self.authority, self.api, self.switches, self.journal, self._server.drop)
+        """Listen on `port` for all of `hosts`, and at the front door if there is a network."""
+        context = server_context(self.certificates)
+        app = application(self.authority, self.api, self.graph, self.journal, self._server.drop)
         self._server.start(app, context)
+        self.mail.start()
 
     def stop(self) -> None:
         """Stop listening; the state stays readable."""
         self._server.stop()
+        self.mail.stop()
 
     def __enter__(self) -> LabTenant:
         self.start()
@@ -91,9 +108,10 @@ class LabTenant:
         if found is None:
             raise ValueError(f"no such cmdlet in the lab: {cmdlet}")
         self.journal.record("by-hand", "call", cmdlet=found.name, parameters=parameters)
-        rows = found.invoke(
-            Session(self.store, self.switches, "Another Administrator", by_hand=True), parameters
+        session = Session(
+            self.store, self.switches, "Another Administrator", by_hand=True, data_plane=self.mail
         )
+        rows = found.invoke(session, parameters)
         if found.writes:
             self.journal.record("by-hand", "effect", cmdlet=found.name)
         return [row_as_sent(row, Rendering(annotations=False), nulls=found.nulls) for row in rows]
@@ -114,8 +132,9 @@ class LabTenant:
         return self.store.snapshot()
 
     def restore(self, snapshot: Tables) -> None:
-        """Back to a snapshot of the state; switches, faults and tokens stay."""
+        """Back to a snapshot of the state, without any mail; switches, faults and tokens stay."""
         self.store.restore(snapshot)
+        self.mail.clear()
 
     def reset(self) -> None:
         """Switches back to what they were given as, no faults."""
@@ -126,3 +145,4 @@ class LabTenant:
         for name, value in rendering.items():
             setattr(self.switches.rendering, name, value)
         self.faults.clear()
+        self.mail.reset()

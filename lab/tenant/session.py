@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from lab.tenant.errors import CmdletFailure
 from lab.tenant.store import Record, Store, find
 from lab.tenant.switches import Switches
+
+if TYPE_CHECKING:
+    from lab.tenant.mail.plane import TenantMail
 
 MISSING = "System.Management.Automation.ParameterBindingException"
 Bound = dict[str, Any]
@@ -15,12 +18,23 @@ Bound = dict[str, Any]
 
 @dataclass(frozen=True)
 class Session:
-    """One caller. What is done by hand shows at once, and by hand one sees the truth."""
+    """One caller. What is done by hand shows at once, and by hand one sees the truth.
+
+    `warnings` are what the cmdlet says beside its rows.
+    """
 
     store: Store
     switches: Switches
     who: str
     by_hand: bool = False
+    data_plane: TenantMail | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def mail(self) -> TenantMail:
+        """The tenant's data plane."""
+        assert self.data_plane is not None
+        return self.data_plane
 
     def seen(self, table: str, *, counts: bool = True) -> list[Record]:
         """The table as this caller sees it."""

@@ -1,8 +1,9 @@
-"""The tenant's tables, with what other servers still show after a write."""
+"""The tenant's tables, with what other servers still show after a write, and what counts for mail yet."""
 
 from __future__ import annotations
 
 import copy
+import random
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from lab.tenant.switches import Switches
 Record = dict[str, Any]
 Tables = dict[str, list[Record]]
 RULES, INBOUND, OUTBOUND, DOMAINS, ORGANIZATION = "rules", "inbound", "outbound", "domains", "organization"
+GROUPS = "groups"
+PAST_KEPT = 500
 EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
@@ -30,6 +33,15 @@ class _Old:
 
 
 @dataclass
+class _Past:
+    """A table as it was before a change; `spread` (0…1) places that change's delay between its bounds."""
+
+    rows: list[Record]
+    until: float
+    spread: float
+
+
+@dataclass
 class Store:
     """All tables; whoever reads or writes holds `lock`."""
 
@@ -37,6 +49,8 @@ class Store:
     tables: Tables = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _old: dict[str, list[_Old]] = field(default_factory=dict)
+    _past: dict[str, list[_Past]] = field(default_factory=dict)
+    _present: Tables = field(default_factory=dict)
     _ticks: int = 0
 
     def rows(self, table: str) -> list[Record]:
@@ -45,13 +59,42 @@ class Store:
 
     def before_write(self, table: str, *, lag: bool) -> None:
         """Keep the table as readers see it now; without `lag` the change shows at once."""
+        before, now = self._copy(table), time.monotonic()
+        past = self._past.setdefault(table, [])
+        past.append(_Past(before, now, random.SystemRandom().random()))
+        del past[:-PAST_KEPT]
+        del self._present[table]
         if not lag:
             self._old.pop(table, None)
             return
-        until = time.monotonic() + self.switches.lag_seconds
-        self._old.setdefault(table, []).append(
-            _Old(copy.deepcopy(self.tables[table]), self.switches.lag_reads, until)
-        )
+        until = now + self.switches.lag_seconds
+        self._old.setdefault(table, []).append(_Old(before, self.switches.lag_reads, until))
+
+    def in_effect(self, table: str) -> list[Record]:
+        """The table as it counts for mail now: what was changed `propagation_seconds` ago or earlier.
+
+        A copy that later writes do not touch; not to be changed.
+        """
+        with self.lock:
+            low, high = self.switches.propagation(table)
+            now = time.monotonic()
+            shown: list[Record] | None = None
+            for past in reversed(self._past.get(table, [])):
+                if now >= past.until + low + past.spread * (high - low):
+                    break
+                shown = past.rows
+            return self._copy(table) if shown is None else shown
+
+    def settle(self) -> None:
+        """Everything counts for mail at once, whatever `propagation_seconds` says."""
+        with self.lock:
+            self._past.clear()
+
+    def _copy(self, table: str) -> list[Record]:
+        """A copy of the table as it is; the same one until the next write."""
+        if table not in self._present:
+            self._present[table] = copy.deepcopy(self.tables[table])
+        return self._present[table]
 
     def seen(self, table: str, *, counts: bool = True) -> list[Record]:
         """The table as a reader sees it now; `counts` uses up one read of the lag."""
@@ -78,6 +121,8 @@ class Store:
         with self.lock:
             self.tables = copy.deepcopy(tables)
             self._old.clear()
+            self._past.clear()
+            self._present.clear()
 
 
 def find(rows: list[Record], identity: str) -> Record | None:

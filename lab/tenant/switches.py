@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+Seconds = float | tuple[float, float]
+"""A number of seconds, or anything between two."""
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Rendering:
     scl: Literal["text", "number"] = "text"
     """Not known: whether an SCL is a string or an Int32."""
     no_rows: Literal["empty", "null", "absent", "204"] = "empty"
+    trace_zone: Literal["Z", "offset", "none"] = "Z"
+    """Not known: how the UTC times of a message trace are marked."""
     error_message: Literal["hash", "no hash", "json", "plain"] = "hash"
     """How details[0].message is written."""
     error_place: Literal["details", "innererror", "message"] = "details"
@@ -85,9 +91,59 @@ class Switches:
     connector_in_use: Literal["refused", "removed"] = "refused"
     """What Remove-OutboundConnector does while a rule names the connector."""
 
+    # mail: see lab/tenant/mail/
+    propagation_seconds: Seconds | Mapping[str, Seconds] = 0.0
+    """How long ago configuration has to be set to count for mail; also per table («rules», «inbound» …)."""
+    trace_latency: float = 0.0
+    """What the message trace is behind; two to three minutes at best in the field."""
+    trace_requests: int = 100
+    """Queries of a message trace within five minutes; more are throttled."""
+    unsettled_status: Literal["Pending", "GettingStatus"] = "Pending"
+    """Not known: how the trace shows a message that has just come in and is not delivered yet."""
+    junk_status: Literal["Delivered", "FilteredAsSpam"] = "Delivered"
+    """Not known: how the trace shows a message that went into the junk folder."""
+    attribution_stage: Literal["recipient", "data"] = "data"
+    """Not known: whether the front door refuses by connector at RCPT, or at the end of the data."""
+    attribution_prefers: Literal["address", "domain"] = "address"
+    """Not known: whether a connector that names the address wins over one with a narrower sender domain."""
+    routed_twice: Literal["last", "first"] = "last"
+    """Not known: which rule wins where two route one message through connectors."""
+    front_door_latency: Seconds = 0.0
+    """How long the front door takes over a message."""
+    throttled_above: int = 0
+    """Connections at once from an address in no connector, above which mail is put off; 0: never."""
+    no_mailbox: tuple[str, ...] = ("nobody",)
+    """Local parts that no mailbox has; every other address of an accepted domain is one."""
+    graph_roles: tuple[str, ...] = ("Mail.Send", "Mail.Read")
+    """The application's roles at Graph; read when a token is issued."""
+    graph_mailboxes: tuple[str, ...] = ()
+    """The mailboxes that an access policy leaves to the application; () means all."""
+    retry_seconds: float = 0.3
+    """How long a deferred message waits before the second attempt; then twice as long each time."""
+    retry_at_most: float = 3.0
+    """The longest wait between two attempts."""
+    expire_seconds: float = 120.0
+    """How long a message is tried before it fails."""
+    trusted_certificates: tuple[str, ...] = ()
+    """Smart hosts and mail hosts whose certificate a public authority has issued; the lab's own has none."""
+    validation_leaves_connector: bool = False
+    """Whether Validate-OutboundConnector leaves a `<name>_Test_<time>` connector behind."""
+
     rendering: Rendering = field(default_factory=Rendering)
 
+    def propagation(self, table: str) -> tuple[float, float]:
+        """Least and most seconds until a change of this table counts for mail."""
+        chosen = self.propagation_seconds
+        if isinstance(chosen, Mapping):
+            chosen = chosen.get(table, 0.0)
+        return bounds(chosen)
 
-def pause(latency: tuple[float, float]) -> None:
-    """Take as long as an answer takes: anything between two numbers of seconds."""
-    time.sleep(random.SystemRandom().uniform(*latency))
+
+def bounds(seconds: Seconds) -> tuple[float, float]:
+    """The least and the most of a time."""
+    return seconds if isinstance(seconds, tuple) else (seconds, seconds)
+
+
+def pause(latency: Seconds) -> None:
+    """Take as long as an answer takes."""
+    time.sleep(random.SystemRandom().uniform(*bounds(latency)))

@@ -9,7 +9,14 @@ from typing import Any, Literal
 
 import jwt
 
-from lab.tenant.practice import APP_ROLE, EXCHANGE_ADMINISTRATOR, GLOBAL_READER, Organization
+from lab.tenant.practice import (
+    APP_ROLE,
+    EXCHANGE_ADMINISTRATOR,
+    GLOBAL_READER,
+    GRAPH_APP,
+    GRAPH_HOST,
+    Organization,
+)
 from lab.tenant.switches import Switches
 
 Claims = dict[str, Any]
@@ -40,7 +47,7 @@ class Tokens:
             "appid": self._organization.client_id,
             "app_displayname": "m365-secure-email",
             "idtyp": "app",
-            "roles": [APP_ROLE] if self._switches.app_role else [],
+            "roles": self._roles(audience),
             "tid": self._organization.tenant_id,
             "wids": directory[self._switches.directory_role],
             "uti": secrets.token_urlsafe(16),
@@ -53,6 +60,12 @@ class Tokens:
         with self._lock:
             self._valid[token] = claims
         return token
+
+    def _roles(self, audience: str) -> list[str]:
+        """The application's roles at the resource that the token is for."""
+        if audience in (GRAPH_APP, f"https://{GRAPH_HOST}"):
+            return list(self._switches.graph_roles)
+        return [APP_ROLE] if self._switches.app_role else []
 
     def claims(self, token: str) -> Claims | None:
         """What a valid token says; None: unknown, expired or revoked."""

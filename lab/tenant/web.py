@@ -22,9 +22,12 @@ from lab.journal import Journal
 from lab.tenant.admin_api import AdminApi, Call
 from lab.tenant.authority import Authority
 from lab.tenant.errors import Reply
-from lab.tenant.practice import EXCHANGE_HOSTS, LOGIN_HOSTS
-from lab.tenant.switches import Switches, pause
+from lab.tenant.mail.graph import Graph, GraphCall
+from lab.tenant.practice import EXCHANGE_HOSTS, GRAPH_HOST, LOGIN_HOSTS
+from lab.tenant.switches import pause
 
+USER = "/v1.0/users/{user}"
+GRAPH_HOSTS = (GRAPH_HOST,)
 LOCAL = ("127.0.0.1", "localhost")
 Peer = tuple[str, int]
 Drop = Callable[[Peer], None]
@@ -136,9 +139,23 @@ def _protocol(transports: dict[Peer, asyncio.Transport]) -> type[asyncio.Protoco
     return Protocol
 
 
-def application(
-    authority: Authority, api: AdminApi, switches: Switches, journal: Journal, drop: Drop
-) -> Starlette:
+def _mail(answer: Callable[[GraphCall], Reply]) -> Answer:
+    """One of Graph's calls, in a thread of its own."""
+
+    async def answered(request: Request) -> Reply:
+        call = GraphCall(
+            user=request.path_params["user"],
+            headers=dict(request.headers),
+            query=dict(request.query_params),
+            body=await request.body(),
+            folder=request.path_params.get("folder", ""),
+        )
+        return await run_in_threadpool(answer, call)
+
+    return answered
+
+
+def application(authority: Authority, api: AdminApi, graph: Graph, journal: Journal, drop: Drop) -> Starlette:
     """All routes; a host gets only what is its own."""
 
     async def openid(request: Request) -> Reply:
@@ -153,7 +170,7 @@ def application(
         given = (request.path_params["tenant"], form, request.headers["host"], correlation_id)
 
         def answer() -> Reply:
-            pause(switches.token_latency)
+            pause(api.switches.token_latency)
             return authority.token(*given)
 
         return await run_in_threadpool(answer)
@@ -193,6 +210,10 @@ def application(
                 served(EXCHANGE_HOSTS, invoke),
                 methods=["POST"],
             ),
+            Route(f"{USER}/sendMail", served(GRAPH_HOSTS, _mail(graph.send_mail)), methods=["POST"]),
+            Route(f"{USER}/messages", served(GRAPH_HOSTS, _mail(graph.messages))),
+            Route(f"{USER}/mailFolders/{{folder}}", served(GRAPH_HOSTS, _mail(graph.folder))),
+            Route(f"{USER}/mailFolders/{{folder}}/messages", served(GRAPH_HOSTS, _mail(graph.messages))),
         ]
     )
 

@@ -16,6 +16,9 @@ import pytest
 
 from lab.__main__ import guidance
 from lab.estate import Estate
+from lab.internet.practice import PRACTICE_TSIG, PROBE_PASSWORD
+from lab.mail.client import SmtpClient
+from lab.mail.envelope import compose
 from lab.tenant.web import PortTaken
 
 ROOT = Path(__file__).parents[2]
@@ -42,15 +45,55 @@ def connections(estate: Estate) -> dict[str, dict[str, object]]:
 
 def test_the_connect_file_leads_to_what_listens(estate: Estate) -> None:
     names = connections(estate)
-    assert {"esa1.bce-demo.example", "login.microsoftonline.com:443", "outlook.office365.com:443"} <= set(
-        names
-    )
+    wanted = {"esa1.bce-demo.example", "login.microsoftonline.com:443", "outlook.office365.com:443"}
+    wanted |= {"graph.microsoft.com:443", "esa1.bce-demo.example:4431", "imap.probe.example:993"}
+    wanted |= {"192.0.2.105:25", "198.51.100.186:25", "203.0.113.25:25", "203.0.113.80:25"}
+    assert wanted | {f"{address}:53" for address in ("203.0.113.53", "9.9.9.9", "1.1.1.1")} <= set(names)
     for name, target in names.items():
         assert name == name.lower()
-        assert target["proxy"] is False
+        smtp = name.endswith(":25")
+        assert (target["proxy"], target.get("source")) == (smtp, "203.0.113.99" if smtp else None)
         with socket.create_connection(("127.0.0.1", int(str(target["port"]))), timeout=5) as connection:
-            if not name.endswith(":443"):
+            if ":" not in name:
                 assert connection.recv(4) == b"SSH-"
+
+
+def test_mail_of_the_outside_reaches_gateway_tenant_and_sink(estate: Estate) -> None:
+    sender, sink = estate.internet.sender, estate.internet.sink
+    at_tenant = sender.send(compose("ann@sender.example", "bob@bce-demo.com", "by MX"))
+    assert (at_tenant.code, at_tenant.tls) == (250, "TLSv1.3")
+    assert sender.sent[0].address == "203.0.113.25"
+    sender.send(compose("ann@sender.example", "probe@probe.example", "to the sink"))
+    assert sink.wait_for(lambda kept: kept.envelope.subject == "to the sink").peer == "203.0.113.90"
+    with SmtpClient(estate.network, "203.0.113.99", "192.0.2.105") as client:
+        refused = client.send(compose("ann@sender.example", "bob@bce-demo.com", "no such recipient yet"))
+    assert 500 <= refused.code < 600
+
+
+def test_a_port_that_moves_is_written_down(estate: Estate) -> None:
+    before = connections(estate)["192.0.2.105:25"]
+    estate.network.listen("192.0.2.105", 25, 1)
+    assert connections(estate)["192.0.2.105:25"]["port"] == 1
+    estate.network.listen("192.0.2.105", 25, int(str(before["port"])))
+    assert connections(estate)["192.0.2.105:25"] == before
+    estate.network.unlisten("192.0.2.105", 25)
+    assert connections(estate)["192.0.2.105:25"] == before
+    estate.network.listen("192.0.2.105", 25, int(str(before["port"])))
+
+
+def test_a_second_tenant_has_its_own_side_and_shares_the_rest(tmp_path: Path) -> None:
+    with Estate(tmp_path, second_tenant=True, lag_reads=3) as shared:
+        assert shared.second is not None
+        assert shared.second.initial_domain == "fabrikam.onmicrosoft.com"
+        assert shared.second.switches.lag_reads == 3
+        first = json.loads(Path(shared.environment["M365SE_CONNECT"]).read_text())
+        second = json.loads(Path(shared.second_environment["M365SE_CONNECT"]).read_text())
+        differing = {name for name in first if first[name] != second[name]}
+        assert first.keys() == second.keys()
+        assert {name.rpartition(":")[2] for name in differing} == {"443"}
+        assert shared.second_environment["AZURE_CLIENT_SECRET"] != shared.environment["AZURE_CLIENT_SECRET"]
+        shared.internet.sender.send(compose("ann@sender.example", "bob@fabrikam.example", "to the other"))
+        assert shared.internet.sender.sent[0].address == "203.0.113.27"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +121,8 @@ def test_the_environment_has_what_a_run_needs(estate: Estate) -> None:
     assert environment["GATEWAY_PASSWORD"] == estate.gateway.password
     assert environment["AZURE_CLIENT_SECRET"] == estate.tenant.client_secret
     assert environment["OUTBOUND_SECRET"] == "mysecretkey"
+    assert environment["DNS_TSIG_SECRET"] == PRACTICE_TSIG
+    assert environment["PROBE_IMAP_PASSWORD"] == PROBE_PASSWORD
 
 
 def test_a_cluster_brings_its_jump_host_and_its_own_tenant(tmp_path: Path) -> None:
@@ -93,6 +138,9 @@ def test_a_cluster_brings_its_jump_host_and_its_own_tenant(tmp_path: Path) -> No
 
 def test_dump_and_snapshot_hold_both_sides(estate: Estate) -> None:
     snapshot, before = estate.snapshot(), estate.dump()
+    records = estate.network.zones.dump()
+    estate.network.zones.set("bce-demo.com", "MX", "10 mx1.bce-demo.example")
+    estate.internet.sender.send(compose("ann@sender.example", "probe@probe.example", "kept"))
     assert "transport rule Archive copies" in before
     route = ["smtproutes", "NEW", "new.example", "mx.new.example", "", "commit", "by hand", "Y"]
     estate.gateway.type_by_hand(route)
@@ -102,13 +150,19 @@ def test_dump_and_snapshot_hold_both_sides(estate: Estate) -> None:
     assert "No executables" not in after
     estate.restore(snapshot)
     assert estate.dump() == before
+    assert estate.network.zones.dump() == records
+    assert estate.internet.sink.received == []
 
 
 def test_reset_goes_back_to_what_the_estate_was_made_with(estate: Estate) -> None:
     estate.tenant.switches.lag_reads = 9
     estate.gateway.wrap = "hard"
     estate.tenant.faults.add("*", "reset")
+    estate.internet.authority.switches.servfail = True
+    estate.internet.sink.door.faults.add("busy")
     estate.reset()
+    assert not estate.internet.authority.switches.servfail
+    assert not estate.internet.sink.door.faults
     assert estate.tenant.switches.lag_reads == 2
     assert estate.gateway.wrap == "off"
     assert estate.tenant.faults.take("Get-AcceptedDomain") is None

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 
-from components.settings import Settings
+from components.settings import Settings, SharedGatewaySettings, of_this_stack
 from components.stack_config import read_config, secret_keys
 from dynamic_providers.connections import GatewayConnection, JumpHost, Member, TenantConnection
 from tests.unit.settings_samples import ENVIRONMENT, SECRET, STACKS, refusal, sample, spoiled
@@ -245,7 +245,7 @@ def test_the_program_ends_with_the_list_of_mistakes(engine_config: pytest.Monkey
     engine_config.delenv("AZURE_TENANT_ID", raising=False)
 
     with pytest.raises(pulumi.RunError) as caught:
-        Settings.of_this_stack()
+        of_this_stack()
     heading, *lines = str(caught.value).splitlines()
     assert heading.endswith("2 mistakes; nothing was connected to, nothing was changed:")
     assert [line.split()[0] for line in lines] == ["kind", "domains"]
@@ -260,8 +260,39 @@ def test_a_secret_in_clear_in_the_stack_file_is_refused(engine_config: pytest.Mo
     engine_config.delenv("AZURE_TENANT_ID", raising=False)
 
     runtime_config.set_all_config(config, ["m365-secure-email:outbound"])
-    assert Settings.of_this_stack().outbound.state == "all"
+    settings = of_this_stack()
+    assert isinstance(settings, Settings)
+    assert settings.outbound.state == "all"
     runtime_config.set_all_config(config, [])
     with pytest.raises(pulumi.RunError, match=r"outbound.secret stands in the stack file in clear") as caught:
-        Settings.of_this_stack()
+        of_this_stack()
     assert "readbyeveryone" not in str(caught.value)
+
+
+GATEWAY_STACK = ("customer", "change", "gateway", "takeOver")
+
+
+def test_the_stack_of_a_shared_gateway_knows_no_tenant(engine_config: pytest.MonkeyPatch) -> None:
+    shared = {**{key: sample()[key] for key in GATEWAY_STACK}, "kind": "gateway"}
+    for variable in ("GATEWAY_PASSWORD", "GATEWAY_KEY_FILE", "OUTBOUND_SECRET"):
+        engine_config.setenv(variable, ENVIRONMENT[variable])
+    runtime_config.set_all_config(_as_the_engine_says_it(shared), [])
+
+    settings = of_this_stack()
+    assert isinstance(settings, SharedGatewaySettings)
+    assert settings.outbound.ciphers == "check"
+
+    runtime_config.set_all_config(_as_the_engine_says_it({**shared, "domains": {}}), [])
+    with pytest.raises(pulumi.RunError, match="domains is no setting"):
+        of_this_stack()
+
+
+def test_an_acknowledgement_counts_until_its_day() -> None:
+    def settings(until: str) -> Settings:
+        return Settings.from_config(
+            spoiled({("acknowledge",): [{"what": "SPF contoso.example", "until": until}]}), ENVIRONMENT
+        )
+
+    assert settings("9999-12-31").acknowledged("spf contoso.example")
+    assert not settings("9999-12-31").acknowledged("spf shop.contoso.example")
+    assert not settings("2020-01-01").acknowledged("spf contoso.example")

@@ -1,0 +1,246 @@
+"""May the gateways send for the domains? Looked at before outbound mail goes through them, in the preview.
+
+With the gateway sending, a record that ends `include:spf.protection.outlook.com -all` fails everywhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
+from pydantic import Field
+
+from dynamic_providers import report
+from dynamic_providers.dns.connection import dns_connection
+from dynamic_providers.dns.dmarc import NO_DMARC, Dmarc, dkim_selectors, dmarc
+from dynamic_providers.dns.looking import LookingProvider
+from dynamic_providers.dns.resolver import RememberingResolver, Resolver
+from dynamic_providers.dns.spf import SpfResult, check_host
+from dynamic_providers.dns.wire import LookUpFailed
+from dynamic_providers.entries import Props, plain
+from dynamic_providers.errors import ManagedError, clean_errors
+from dynamic_providers.field_types import Domain, HostName, Label, SenderAddress
+from dynamic_providers.model import Model
+
+MICROSOFT_INCLUDE = "spf.protection.outlook.com"
+_AT_ONCE = 8
+
+
+class SenderPolicyFails(ManagedError):
+    """Receivers would refuse what the gateway sends."""
+
+
+# --- model --------------------------------------------------------------------------------------------------
+
+
+class SenderPolicyInputs(Model):
+    """Which domains send through which gateway, and from which addresses it delivers.
+
+    `acknowledged` domains are only warned of. `allocation`: of a cloud gateway, such as hc1234-56.iphmx.com,
+    under which Cisco publishes its addresses.
+    """
+
+    gateway: Label
+    domains: tuple[Domain, ...] = Field(min_length=1)
+    addresses: tuple[SenderAddress, ...] = Field(min_length=1)
+    acknowledged: tuple[Domain, ...] = ()
+    allocation: HostName | None = None
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What receivers read for a domain: SPF for each address, DMARC, DKIM."""
+
+    domain: str
+    record: str = ""
+    results: dict[str, SpfResult] = field(default_factory=dict)
+    dmarc: Dmarc = NO_DMARC
+    selectors: tuple[str, ...] = ()
+    failed: str = ""  # why it could not be looked up
+
+    def refused(self) -> dict[str, SpfResult]:
+        """The addresses that do not pass, with what they get."""
+        return {one: result for one, result in self.results.items() if result.verdict != "pass"}
+
+
+def look(resolver: Resolver, domain: str, addresses: Iterable[str]) -> Policy:
+    """Everything that receivers read for a domain; a failed look-up is told in the Policy."""
+    try:
+        results = {one: check_host(resolver, one, domain) for one in _each(addresses)}
+        record = next((one.record for one in results.values() if one.record), "")
+        return Policy(domain, record, results, dmarc(resolver, domain), dkim_selectors(resolver, domain))
+    except LookUpFailed as error:
+        return Policy(domain, failed=str(error))
+
+
+def _each(addresses: Iterable[str]) -> Iterable[str]:
+    """Every address, also of networks: each may be what the gateway delivers from."""
+    for one in addresses:
+        yield from (str(address) for address in ipaddress.ip_network(one))
+
+
+# --- wording ------------------------------------------------------------------------------------------------
+
+
+def refusal(policy: Policy, addresses: Iterable[str], allocation: str | None) -> str:
+    """Why outbound mail of this domain must not go through the gateway yet; empty where it may."""
+    if policy.failed:
+        return f"{policy.domain}: whether the gateway may send for it (SPF) is unknown: {policy.failed}"
+    refused = policy.refused()
+    if not refused:
+        return ""
+    record = f"its record is «{policy.record}»" if policy.record else "it has no SPF record"
+    return (
+        f"{policy.domain}: receivers will refuse or distrust what the gateway sends for it: SPF gives "
+        f"{_grouped(refused)}; {record}. {_advice(policy, addresses, allocation)}; or, if the receivers are "
+        f"known not to mind, acknowledge «spf {policy.domain}»"
+    )
+
+
+def warnings(policy: Policy) -> Iterable[str]:
+    """What is no reason to refuse, and worth knowing."""
+    if policy.dmarc.is_strict and not policy.selectors:
+        yield (
+            f"{policy.domain}: DMARC says p={policy.dmarc.policy} (at _dmarc.{policy.dmarc.at}), and no DKIM "
+            "key of Microsoft is published (selector1._domainkey, selector2._domainkey): mail then hangs on "
+            "SPF alone, and forwarded mail is refused. Switch DKIM on for it in the Microsoft Defender portal"
+        )
+    if policy.record and not _may_include_microsoft(policy.record):
+        yield (
+            f"{policy.domain}: its SPF record does not include Microsoft ({MICROSOFT_INCLUDE}): keep "
+            "that, since auto-forwards, journals and some reports still leave Microsoft 365 directly"
+        )
+    if any(one.because == "«+all»" for one in policy.results.values() if one.verdict == "pass"):
+        yield f"{policy.domain}: its SPF record ends in +all, so anybody may send for it"
+
+
+def _grouped(refused: Mapping[str, SpfResult]) -> str:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for address, result in refused.items():
+        groups.setdefault((result.verdict, result.because), []).append(address)
+    return "; ".join(
+        f"{verdict} for {', '.join(found[:3])}{f' and {len(found) - 3} more' if len(found) > 3 else ''}"
+        f" ({because})"
+        for (verdict, because), found in groups.items()
+    )
+
+
+def _advice(policy: Policy, addresses: Iterable[str], allocation: str | None) -> str:
+    failing = policy.refused()
+    if allocation:
+        terms = f"exists:%{{i}}.spf.{allocation}"
+    else:
+        terms = " ".join(f"ip4:{one}" for one in addresses if failing.keys() & set(_each([one])))
+    if not policy.record:
+        return f"Publish a TXT record «v=spf1 include:{MICROSOFT_INCLUDE} {terms} -all»"
+    if any(one.verdict == "permerror" for one in failing.values()):
+        return f"Repair the record, and add «{terms}» before its «all» (ip4 costs no look-up)"
+    where = "before its «redirect»" if "redirect=" in policy.record.lower() else "before its «all»"
+    return f"Add «{terms}» {where}, and keep Microsoft's include"
+
+
+def _may_include_microsoft(record: str) -> bool:
+    """Whether Microsoft is named, or others are who may name it."""
+    terms = record.lower().split()
+    return any(term.lstrip("+?~-").startswith(("include:", "redirect=")) for term in terms)
+
+
+# --- provider -----------------------------------------------------------------------------------------------
+
+
+class SenderPolicyProvider(LookingProvider):
+    """Refuses new domains and addresses that would fail; what fails later, is warned of."""
+
+    model = SenderPolicyInputs
+    identity = "gateway"
+    outputs = ("results",)
+    free = frozenset({"allocation"})
+
+    def refusals(self, inputs: Props, olds: Props) -> list[str]:
+        policies = _look_at(inputs)
+        _warn(policies)
+        lines = _refusals(inputs, policies)
+        known = olds and self._asked(olds) == self._asked(inputs)
+        # What is in force already would not get better by refusing every other change of this stack.
+        mild = {domain for domain in lines if known or domain in inputs["acknowledged"]}
+        for domain in sorted(mild):
+            report.warning(lines[domain])
+        return [line for domain, line in lines.items() if domain not in mild]
+
+    @clean_errors
+    def create(self, props: Props) -> CreateResult:
+        props = plain(props)
+        return CreateResult(self.id_of(props), self._passed(props))
+
+    @clean_errors
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        return UpdateResult(self._passed(plain(_news)))
+
+    @clean_errors
+    def read(self, id_: str, props: Props) -> ReadResult:
+        props = plain(props)
+        policies = _look_at(props)
+        for line in _refusals(props, policies).values():
+            report.warning(line)
+        outs = {**props, "results": _results(policies)}
+        return ReadResult(id_, outs, self.inputs_of(outs))
+
+    def _passed(self, props: Props) -> Props:
+        policies = _look_at(props)
+        lines = _refusals(props, policies)
+        refused = [line for domain, line in lines.items() if domain not in props["acknowledged"]]
+        if refused:
+            raise SenderPolicyFails("; ".join(refused), where="sender policy")
+        return {**props, "results": _results(policies)}
+
+
+def _look_at(props: Props) -> list[Policy]:
+    resolver = RememberingResolver(dns_connection().resolvers)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(lambda domain: look(resolver, domain, props["addresses"]), props["domains"]))
+
+
+def _refusals(props: Props, policies: Iterable[Policy]) -> dict[str, str]:
+    lines = {one.domain: refusal(one, props["addresses"], props.get("allocation")) for one in policies}
+    return {domain: line for domain, line in lines.items() if line}
+
+
+def _warn(policies: Iterable[Policy]) -> None:
+    for policy in policies:
+        for line in warnings(policy):
+            report.warning(line)
+
+
+def _results(policies: Iterable[Policy]) -> dict[str, dict[str, Any]]:
+    return {
+        one.domain: {
+            "spf": one.failed or _grouped(one.refused()) or "pass",
+            "record": one.record,
+            "dmarc": one.dmarc.policy or "none",
+            "dkim": list(one.selectors),
+        }
+        for one in policies
+    }
+
+
+# --- resource -----------------------------------------------------------------------------------------------
+
+
+class SenderPolicy(Resource, module="dns", name="SenderPolicy"):
+    """SPF, DMARC and DKIM of the sending domains. Output: `results`, by domain."""
+
+    results: pulumi.Output[dict[str, dict[str, Any]]]
+
+    def __init__(
+        self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        given = {key: value for key, value in props.items() if value is not None}
+        super().__init__(SenderPolicyProvider(), name, {**given, "results": None}, opts)

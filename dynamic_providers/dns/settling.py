@@ -1,0 +1,60 @@
+"""Waiting until the last resolver has forgotten an MX set that was replaced, and saying until when."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dynamic_providers import report
+
+PROGRESS_SECONDS = 60.0
+
+Settle = Literal["ttl"] | Annotated[int, Field(strict=True, ge=0, le=604_800)]
+
+
+@dataclass(frozen=True)
+class Change:
+    """When mail hosts were replaced, and for how long (seconds) resolvers may go on with those before."""
+
+    at: datetime
+    remembered: int
+
+    def settled(self, settle: str | int = "ttl") -> datetime:
+        """From when on nobody uses those before any more; `settle` in seconds overrides the TTL."""
+        return self.at + timedelta(seconds=self.remembered if settle == "ttl" else int(settle))
+
+    def outputs(self, settle: str | int) -> dict[str, str]:
+        """As outputs of a resource."""
+        return {"changedAt": stamp(self.at), "settledAt": stamp(self.settled(settle))}
+
+
+def now() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as outputs and messages have it, rounded up to whole seconds so that it is never early."""
+    whole = moment + timedelta(microseconds=(1_000_000 - moment.microsecond) % 1_000_000)
+    return whole.isoformat(timespec="seconds")
+
+
+def moment(props: Mapping[str, Any], name: str) -> datetime | None:
+    """A moment from a resource's outputs."""
+    text = props.get(name)
+    return datetime.fromisoformat(str(text)) if text else None
+
+
+def wait_until(until: datetime, what: str) -> None:
+    """Return when that moment has come. Cut off, it leaves nothing half done: the next run waits again."""
+    if until <= now():
+        return
+    report.info(f"{what}: waiting until {stamp(until)}")
+    while (left := (until - now()).total_seconds()) > 0:
+        threading.Event().wait(min(left, PROGRESS_SECONDS))
+        left = (until - now()).total_seconds()
+        if left > 0:
+            report.info(f"{what}: {round(left)} s to go")

@@ -1,0 +1,226 @@
+"""Lock-down of the side entrance: only the gateway may deliver for our domains, nobody may send as us.
+
+Two holes, two switches: RestrictDomainsToIPAddresses of the inbound connector (mail from anywhere else is
+refused, 550 5.7.51) and RejectDirectSend of the organization (550 5.7.68). Both take up to half an hour.
+While it is shut, the connector's own resource leaves the restriction alone: see `lockedDownByOthers`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult
+from pydantic import Field
+
+from dynamic_providers import connections, report
+from dynamic_providers.entries import (
+    ABSENT,
+    Difference,
+    Entries,
+    Entry,
+    Place,
+    Props,
+    has_unknown,
+    plain,
+    quoted,
+)
+from dynamic_providers.errors import clean, clean_errors
+from dynamic_providers.exchange.accepted_domains import accepted
+from dynamic_providers.exchange.admin_api import Row
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
+from dynamic_providers.exchange.cmdlets import INBOUND_CONNECTOR
+from dynamic_providers.exchange.errors import ExchangeError
+from dynamic_providers.exchange.lock_down_gate import others_who_deliver, wrong_mx
+from dynamic_providers.exchange.organization import reject_direct_send, rejects_direct_send
+from dynamic_providers.exchange.past_gateway import Flow, each_once
+from dynamic_providers.field_types import Domain, ExchangeName, Flag, HostName, InitialDomain, SenderAddress
+from dynamic_providers.managed_provider import ManagedProvider
+from dynamic_providers.managed_resource import ManagedResource
+from dynamic_providers.model import Model
+
+RESTRICTION: Final = "restrictDomainsToIpAddresses"
+DIRECT_SEND: Final = "rejectDirectSend"
+SWITCHES: Final = (RESTRICTION, DIRECT_SEND)
+_PARAMETER: Final = "RestrictDomainsToIPAddresses"
+_ON: Final[Entry] = {"on": True}
+
+
+class NoConnector(ExchangeError):
+    """The inbound connector that holds the restriction is not there."""
+
+
+class LockDownModel(Model):
+    """What is shut, and what has to be true before. Only the two switches are ever a difference."""
+
+    tenant: InitialDomain
+    connector: ExchangeName
+    restrict_domains_to_ip_addresses: Flag = True
+    reject_direct_send: Flag = True
+    mx: dict[Domain, Annotated[tuple[HostName, ...], Field(min_length=1)]] = Field(
+        {}, description="Domains of the tenant, and the gateway's hosts that their MX has to name."
+    )
+    gateways: tuple[SenderAddress, ...] = Field(min_length=1, description="What the gateways deliver from.")
+    allow: tuple[SenderAddress, ...] = Field((), description="Who else the inbound connector lets in.")
+    acknowledged: Flag = Field(default=False, description="That others' mail will be refused is accepted.")
+
+
+class LockDownProvider(ManagedProvider):
+    """CRUD of the two switches. One that is off is absent; what was on before us stays on.
+
+    But opened means that the restriction is off, whatever it was: what the connector had before us is put
+    back with all of the connector, by its own resource. Nobody is asked for that, so it always can be.
+    """
+
+    label: ClassVar[str] = "lock-down"
+    model: ClassVar[type[Model]] = LockDownModel
+    identity: ClassVar[tuple[str, ...]] = ("tenant", "connector")
+    take_over_key: ClassVar[str] = "lockdown"
+
+    # --- the hooks ------------------------------------------------------------------------------------------
+
+    def live(self, place: Place, keys: Iterable[str]) -> Entries:
+        client, found = connections.exchange(), {}
+        for key in keys:
+            on = rejects_direct_send(client) if key == DIRECT_SEND else _is_restricted(client, place)
+            if on:
+                found[key] = dict(_ON)
+        return found
+
+    def apply(
+        self, place: Place, changes: Mapping[str, Entry | None], _live: Entries, _context: Props
+    ) -> None:
+        client = connections.exchange()
+        for key in SWITCHES:
+            if key in changes and key == DIRECT_SEND:
+                reject_direct_send(client, on=changes[key] is not None)
+            elif key in changes:
+                _restrict(client, place, on=changes[key] is not None)
+
+    def entries(self, props: Props) -> Entries:
+        return {key: dict(_ON) for key in SWITCHES if props.get(key) is True}
+
+    def with_entries(self, props: Props, entries: Entries) -> Props:
+        return {**props, **{key: key in entries for key in SWITCHES if key in props}}
+
+    def recorded(self, client: ExchangeClient, key: str, _siblings: Sequence[str] = ()) -> Entry:
+        """What was on before us."""
+        return dict(_ON) if key == DIRECT_SEND and rejects_direct_send(client) else ABSENT
+
+    def named(self, place: Place, key: str) -> str:
+        if key == DIRECT_SEND:
+            return "RejectDirectSend of the organization"
+        return f"{_PARAMETER} of the inbound connector «{place['connector']}»"
+
+    def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
+        """The engine shows both switches."""
+
+    def _settings(self, props: Props) -> Props:
+        return {}  # what has to be true before is no difference after
+
+    def _where(self, place: Place) -> str:
+        return str(place["tenant"])
+
+    # --- shutting -------------------------------------------------------------------------------------------
+
+    @clean_errors
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        checked = super().check(_olds, news)
+        inputs = {k: v for k, v in checked.inputs.items() if k != "before"}
+        if checked.failures or has_unknown(inputs) or not self._shuts(plain(_olds), plain(inputs)):
+            return checked
+        where = self._where(inputs)
+        lines = [f"{where}: lockdown cannot be closed yet: {reason}" for reason in _reasons(inputs)]
+        return CheckResult(checked.inputs, [CheckFailure("connector", clean(line)) for line in lines])
+
+    def _shuts(self, olds: Props, news: Props) -> bool:
+        """Whether mail will be refused that was taken when we last looked, and is now: only then we ask."""
+        known = {} if any(olds.get(k) != news.get(k) for k in self.identity) else self.entries(olds)
+        fresh = self.entries(news).keys() - known.keys()
+        return bool(fresh) and not self.live(self._place(news), [RESTRICTION])
+
+
+class LockDown(ManagedResource, module="exchange", name="LockDown"):
+    """The side entrance, shut or (`closed=False`) as it was before us. `before` comes from the snapshot.
+
+    It should be there from the start, open: an MX that moves back must come after it was opened, and a
+    resource that is taken away goes last.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        tenant: str,
+        connector: str,
+        before: pulumi.Input[Entries],
+        closed: bool = True,
+        mx: Mapping[str, Sequence[str]],
+        gateways: Sequence[str],
+        allow: Sequence[str] = (),
+        acknowledged: bool = False,
+        take_over: Sequence[str] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "tenant": tenant,
+            "connector": connector,
+            "before": before,
+            RESTRICTION: closed,
+            DIRECT_SEND: closed,
+            "mx": {domain: list(hosts) for domain, hosts in mx.items()},
+            "gateways": list(gateways),
+            "allow": list(allow),
+            "acknowledged": acknowledged,
+            "takeOver": list(take_over) or None,
+        }
+        super().__init__(LockDownProvider(), resource_name, props, opts)
+
+
+def _reasons(inputs: Props) -> list[str]:
+    """Why it cannot be shut. It holds for every domain of the tenant, so all of its mail is looked at."""
+    client = connections.exchange()
+    domains = accepted(client)
+    flow = Flow(domains, each_once(inputs["gateways"], inputs["allow"]))
+    others = others_who_deliver(client.ask, flow, acknowledged=inputs["acknowledged"])
+    _tell_of_other_domains(inputs, domains)
+    unknown = "where the MX of the domains has to lead is not known: set inbound.mxHosts"
+    return [*([] if inputs["mx"] else [unknown]), *wrong_mx(inputs["mx"]), *others]
+
+
+def _tell_of_other_domains(inputs: Props, domains: Sequence[str]) -> None:
+    initial = inputs["tenant"].partition(".")[2]  # `onmicrosoft.com`: such a domain has no MX of its own
+    others = [one for one in domains if one not in inputs["mx"] and not one.endswith(f".{initial}")]
+    if others:
+        report.warning(
+            f"{inputs['tenant']}: lockdown: closed holds for all domains of the tenant, also for "
+            f"{quoted(others)}, not in this stack: their mail has to come through the gateway too"
+        )
+
+
+def _is_restricted(client: ExchangeClient, place: Place) -> bool:
+    row = client.find(INBOUND_CONNECTOR, place["connector"])
+    return row is not None and row.get(_PARAMETER) is True
+
+
+def _restrict(client: ExchangeClient, place: Place, *, on: bool) -> None:
+    name = place["connector"]
+
+    def missing(rows: Rows) -> str:
+        return "" if (_connector(rows, name, client).get(_PARAMETER) is True) is on else _PARAMETER
+
+    with client.alone(INBOUND_CONNECTOR):
+        rows = client.rows(INBOUND_CONNECTOR)
+        if missing(rows):  # the connector's own resource may have been quicker to open it
+            steps = [Step("Set", {"Identity": _connector(rows, name, client)["Identity"], _PARAMETER: on})]
+            client.write(INBOUND_CONNECTOR, steps, missing)
+
+
+def _connector(rows: Rows, name: str, client: ExchangeClient) -> Row:
+    row = named(rows, name)
+    if row is None:
+        raise NoConnector(
+            f"the inbound connector «{name}» is not there, so it cannot be restricted",
+            where=client.name,
+            fix="run `pulumi refresh`, then `pulumi up` makes it again",
+        )
+    return row

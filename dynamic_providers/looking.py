@@ -1,0 +1,142 @@
+"""The one shape of resources that only look: they make nothing, so they leave nothing behind.
+
+They refuse, in the preview already, what must not be done yet; they keep what they saw as outputs. What is
+looked at may be a gateway, a tenant or the world's DNS.
+"""
+
+from abc import ABC
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pydantic import ValidationError
+
+from dynamic_providers import connections
+from dynamic_providers.entries import Props, has_unknown, plain, texts
+from dynamic_providers.errors import clean, clean_errors, register_secret
+from dynamic_providers.model import Model
+
+CONTEXT = ("before", "change")  # inputs that are never a difference by themselves
+
+
+class LookingProvider(ResourceProvider, ABC):
+    """CRUD of a resource that looks. A subclass gives data, and what of `refusals`, `look`, `again` it needs.
+
+    A `delete` has nothing to do, but for one that guards what goes after it.
+    """
+
+    serialize_as_secret_always = False  # a provider has no state: its pickle is its module and class name
+
+    model: ClassVar[type[Model]]  # the inputs, less CONTEXT
+    identity: ClassVar[tuple[str, ...]]  # inputs that say what is looked at; a change replaces
+    outputs: ClassVar[tuple[str, ...]] = ()  # what is no input
+    free: ClassVar[frozenset[str]] = frozenset()  # inputs whose change needs no new look
+    secret: ClassVar[frozenset[str]] = frozenset()  # inputs that hold secrets
+
+    # --- the hooks ------------------------------------------------------------------------------------------
+
+    def refusals(self, inputs: Props, olds: Props) -> Iterable[str]:
+        """Why these inputs cannot be, a line each; asked in the preview and in the run. `olds`: {} at first.
+
+        What an operator should know on the way is said with `report`.
+        """
+        return ()
+
+    def look(self, inputs: Props, olds: Props) -> Props:
+        """Look, or wait until it is so, and give the outputs; raise where it is not as it has to be."""
+        return {}
+
+    def again(self, state: Props) -> Props:
+        """What a refresh says is there now; a record of the past does not drift."""
+        return state
+
+    def unsettled(self, olds: Props, news: Props) -> bool:
+        """Whether to look again though no input has changed."""
+        return False
+
+    # --- the engine's calls ---------------------------------------------------------------------------------
+
+    def configure(self, req: ConfigureRequest) -> None:
+        connections.configure(req.config)
+
+    @clean_errors
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        news, olds = self.inputs_of(plain(news)), plain(_olds)
+        kept = {name: news.pop(name) for name in list(news) if name in CONTEXT or name.startswith("__")}
+        self._register(news, olds)
+        if has_unknown(news):
+            return CheckResult({**news, **kept}, [])
+        try:
+            inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
+        except ValidationError as error:
+            return CheckResult({**news, **kept}, self._failures(error))
+        lines = self.refusals({**inputs, **kept}, olds)
+        return CheckResult({**inputs, **kept}, [CheckFailure(self.identity[0], clean(one)) for one in lines])
+
+    @clean_errors
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        olds, news = plain(_olds), plain(_news)
+        self._register(olds, news)
+        replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
+        changes = bool(replaces) or self.asked(olds) != self.asked(news) or self.unsettled(olds, news)
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
+
+    @clean_errors
+    def create(self, props: Props) -> CreateResult:
+        props = plain(props)
+        self._register(props)
+        where = "/".join(str(props[name]) for name in self.identity)
+        return CreateResult(f"{type(self).__name__}/{where}", {**props, **self.look(props, {})})
+
+    @clean_errors
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        olds, news = plain(_olds), plain(_news)
+        self._register(olds, news)
+        return UpdateResult({**news, **self.look(news, olds)})
+
+    @clean_errors
+    def read(self, id_: str, props: Props) -> ReadResult:
+        props = plain(props)
+        self._register(props)
+        state = self.again(props)
+        return ReadResult(id_, state, self.inputs_of(state))
+
+    @clean_errors
+    def delete(self, _id: str, _props: Props) -> None:
+        """Nothing was made, so nothing goes."""
+
+    # --- properties -----------------------------------------------------------------------------------------
+
+    def inputs_of(self, props: Props) -> Props:
+        """Properties without what is no input."""
+        return {name: value for name, value in props.items() if name not in self.outputs}
+
+    def asked(self, props: Props) -> Props:
+        """The inputs whose change needs a new look."""
+        ignored = {*self.outputs, *self.free, *CONTEXT}
+        return {k: v for k, v in props.items() if k not in ignored and not k.startswith("__")}
+
+    def _register(self, *given: Props) -> None:
+        for props in given:
+            for name in self.secret:
+                for text in texts(props.get(name)):
+                    register_secret(text)
+
+    def _failures(self, error: ValidationError) -> list[CheckFailure]:
+        """The engine prints the value of the property that is named here: never one that holds a secret."""
+        failures = []
+        for one in error.errors(include_input=False, include_url=False, include_context=False):
+            path = ".".join(str(part) for part in one["loc"])
+            field = str(one["loc"][0]) if one["loc"] else self.identity[0]
+            shown = self.identity[0] if field in self.secret else field
+            failures.append(CheckFailure(shown, clean(f"{path}: {one['msg']}")))
+        return failures

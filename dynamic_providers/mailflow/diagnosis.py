@@ -1,0 +1,143 @@
+"""When a check has failed: what is seen to be wrong in the settings of Microsoft 365, in plain words.
+
+Read anew each time: another process writes these objects. No value of a header is looked at.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dynamic_providers.errors import ManagedError
+from dynamic_providers.exchange.client import named
+from dynamic_providers.exchange.rule_order import in_order, priority_of, state_of
+from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE, MailflowSettings
+from dynamic_providers.mailflow.trace import Run
+
+Row = dict[str, Any]
+
+
+class Diagnosis:
+    """Reads rules and connectors, and names what does not fit. A read that fails finds nothing."""
+
+    def __init__(self, run: Run, settings: MailflowSettings) -> None:
+        self._run, self._settings, self._names = run, settings, settings.names
+
+    def outbound_route(self) -> list[str]:
+        """Why mail did not leave by the outbound connector."""
+        return self._found(lambda: [*self._rule_k(), *self._outbound_connector(tls=False)])
+
+    def outbound_tls(self) -> list[str]:
+        """Why mail left without TLS."""
+        return self._found(lambda: list(self._outbound_connector(tls=True)))
+
+    def header(self) -> list[str]:
+        """Why the header may be another one than rule k sets."""
+        return self._found(self._other_header_rules)
+
+    def inbound_connector(self, from_ip: str) -> list[str]:
+        """Why the inbound connector did not take a message from this address."""
+        return self._found(lambda: list(self._inbound_connector(from_ip)))
+
+    def junk(self, from_ip: str) -> list[str]:
+        """Why rule a did not keep a message from this address out of junk mail."""
+        return self._found(lambda: list(self._rule_a(from_ip)))
+
+    # --- what is looked at ----------------------------------------------------------------------------------
+
+    def _rule_k(self) -> Iterable[str]:
+        name, rows = self._names.outbound_rule, self._rules()
+        rule = named(rows, name)
+        if rule is None:
+            yield f"there is no rule «{name}»"
+            return
+        yield from _off(rule, name)
+        leads_to = str(rule.get("RouteMessageOutboundConnector") or "")
+        if leads_to.casefold() != self._names.outbound_connector.casefold():
+            yield f"the rule «{name}» routes by {f'«{leads_to}»' if leads_to else 'no connector'}"
+        exceptions = sorted(key for key, value in rule.items() if key.startswith("ExceptIf") and value)
+        if exceptions:
+            yield f"the rule «{name}» has exceptions: {', '.join(exceptions)}"
+        above = (one for one in in_order(rows) if priority_of(one) < priority_of(rule))
+        for one in above:
+            if state_of(one) == "Enabled" and one.get("StopRuleProcessing") and one["Name"] != PROBE_RULE:
+                yield f"the rule «{one['Name']}» stands above it and may stop processing"
+
+    def _outbound_connector(self, *, tls: bool) -> Iterable[str]:
+        name = self._names.outbound_connector
+        row = named(self._rows("OutboundConnector", IncludeTestModeConnectors=True), name)
+        if row is None:
+            yield f"there is no outbound connector «{name}»"
+            return
+        if not row.get("Enabled", True):
+            yield f"the outbound connector «{name}» is switched off"
+        if tls and not row.get("TlsSettings"):
+            yield f"the outbound connector «{name}» does not demand TLS"
+
+    def _other_header_rules(self) -> list[str]:
+        own = {self._names.outbound_rule.casefold(), PROBE_RULE.casefold()}
+        header = self._settings.header.casefold()
+        return [
+            f"the rule «{one['Name']}» sets the header {self._settings.header} too"
+            for one in self._rules()
+            if str(one.get("SetHeaderName") or "").casefold() == header
+            and state_of(one) == "Enabled"
+            and str(one["Name"]).casefold() not in own
+        ]
+
+    def _inbound_connector(self, from_ip: str) -> Iterable[str]:
+        name = self._names.inbound_connector
+        row = named(self._rows("InboundConnector"), name)
+        if row is None:
+            yield f"there is no inbound connector «{name}»"
+            return
+        if not row.get("Enabled", True):
+            yield f"the inbound connector «{name}» is switched off"
+        if from_ip and not _within(from_ip, row.get("SenderIPAddresses")):
+            yield f"{from_ip} is not among the addresses of the inbound connector «{name}»"
+
+    def _rule_a(self, from_ip: str) -> Iterable[str]:
+        name = self._names.inbound_rule
+        rule = named(self._rules(), name)
+        if rule is None:
+            yield f"there is no rule «{name}»"
+            return
+        yield from _off(rule, name)
+        if from_ip and not _within(from_ip, rule.get("SenderIpRanges")):
+            yield f"{from_ip} is not among the addresses of the rule «{name}»"
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def _rules(self) -> list[Row]:
+        return self._rows("TransportRule")
+
+    def _rows(self, noun: str, **more: Any) -> list[Row]:
+        return [dict(one) for one in self._run(f"Get-{noun}", {"ResultSize": "Unlimited", **more})]
+
+    @staticmethod
+    def _found(look: Callable[[], list[str]]) -> list[str]:
+        try:
+            return look()
+        except ManagedError:
+            return []  # the usual causes are told instead
+
+
+def _off(rule: Mapping[str, Any], name: str) -> Iterable[str]:
+    if state_of(dict(rule)) != "Enabled":
+        yield f"the rule «{name}» is switched off"
+    if str(rule.get("Mode") or "Enforce").casefold() != "enforce":
+        yield f"the rule «{name}» only audits (mode {rule['Mode']})"
+
+
+def _within(address: str, networks: Any) -> bool:
+    """Whether an address is in one of them; what is no network (a range) may hold it, so counts as yes."""
+    try:
+        wanted = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    for one in networks or []:
+        try:
+            if wanted in ipaddress.ip_network(str(one), strict=False):
+                return True
+        except ValueError:
+            return True
+    return False

@@ -1,0 +1,157 @@
+"""A message with a wrong header: it has to be dropped, and by our filter's name.
+
+A probe from outside never reaches that filter (its host has no `.protection.outlook.com` name), so the tenant
+sends it: a rule above k, for the probe's mailbox and a one-time word only, sets a wrong header and stops.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dynamic_providers.errors import ManagedError
+from dynamic_providers.mailflow.bench import Bench
+from dynamic_providers.mailflow.causes import SITUATIONS
+from dynamic_providers.mailflow.errors import CannotSend
+from dynamic_providers.mailflow.following import Story
+from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
+from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE
+from dynamic_providers.mailflow.message import new_token, probe
+from dynamic_providers.mailflow.proof import Proof
+from dynamic_providers.mailflow.waiting import Deadline
+
+RULE = "Microsoft 365: one-time rule"
+SENT = "mailbox → Microsoft 365"
+FILTER = "gateway: filter"
+
+
+def forged(bench: Bench) -> list[Proof]:
+    """One proof; whatever keeps us from forging makes it «not proven», never «ok»."""
+    started, token, deadline = datetime.now(UTC), new_token(), bench.deadline()
+    hops = _why_not(bench)
+    if hops is None:
+        hops = _forge(bench, token, deadline)
+    else:
+        _clean_up(bench)
+    return [proof("forged", bench.settings.domain, started, token, hops)]
+
+
+def _why_not(bench: Bench) -> Hops | None:
+    reasons = (
+        (not bench.settings.forge, "forging is switched off (checks.forge)"),
+        (bench.settings.outbound == "none", "outbound is set to none: nothing leads to the gateway"),
+        (not bench.tracking, "tracking is not asked, and only tracking shows a dropped message"),
+    )
+    why = next((text for holds, text in reasons if holds), "")
+    if not why:
+        return None
+    hops = Hops()
+    hops.unproven(RULE, why)
+    return hops
+
+
+def _clean_up(bench: Bench) -> None:
+    """A rule that a cut run left goes, even where no new one is made."""
+    try:
+        if bench.probe_rule.remove():
+            bench.progress(f"the rule «{PROBE_RULE}», left by an earlier run, was removed")
+    except ManagedError as error:
+        bench.progress(f"whether an earlier run left the rule «{PROBE_RULE}» could not be seen: {error}")
+
+
+def _forge(bench: Bench, token: str, deadline: Deadline) -> Hops:
+    hops = Hops()
+    try:
+        with bench.probe_rule.standing(token):
+            forgery = Forgery(bench, token, deadline)
+            hops = until_it_works(bench.waiting, deadline, forgery.attempt)
+    except ManagedError as error:  # the rule could not be made, or not be removed
+        hops.unproven(RULE, str(error))
+    return _less_sure(hops)
+
+
+def _less_sure(hops: Hops) -> Hops:
+    """At the deadline, a message that went by rule k proves nothing: neither that it works nor that not."""
+    late = SITUATIONS["rule not ours"].cause
+    for at, one in enumerate(hops.hops):
+        if one.verdict == "failed" and one.cause == late:
+            hops.hops[at] = one.model_copy(update={"verdict": "notProven"})
+    return hops
+
+
+@dataclass
+class Forgery:
+    """One message under the one-time rule."""
+
+    bench: Bench
+    token: str
+    deadline: Deadline
+
+    def attempt(self, number: int) -> Hops:
+        """Send, and see whether our filter drops it. A message that went by rule k proves nothing."""
+        hops, settings = Hops(), self.bench.settings
+        message = probe(settings.mailbox, settings.outside, self.token, number)
+        hops.ok(RULE, f"«{PROBE_RULE}» stands above the outbound rule", {"rule": PROBE_RULE})
+        try:
+            self.bench.mailbox.send(message, settings.stack)
+        except CannotSend as error:
+            hops.unproven(SENT, str(error))
+            return hops
+        hops.ok(SENT, f"sent as {settings.mailbox}", {"subject": message.subject, "to": settings.outside})
+        story = self.bench.follower.follow(message, self.deadline, self._ended, self._doubtful)
+        self._judge(hops, story)
+        return hops
+
+    @staticmethod
+    def _ended(story: Story) -> bool:
+        """Both are done: trace is what says by which rule it went."""
+        tracked, traced = story.tracked, story.traced
+        if tracked is None or not tracked.over:
+            return bool(traced is not None and traced.over and traced.outbound_connector == "")
+        return traced is not None and traced.over and traced.rules is not None
+
+    @staticmethod
+    def _doubtful(story: Story) -> bool:
+        tracked, traced = story.tracked, story.traced
+        return (tracked is not None and tracked.over) or (traced is not None and traced.over)
+
+    def _judge(self, hops: Hops, story: Story) -> None:
+        tracked, ours = story.tracked, self.bench.settings.names.filter
+        rules = story.traced.rules if story.traced is not None else None
+        by_probe = None if rules is None else PROBE_RULE.casefold() in {one.casefold() for one in rules}
+        if tracked is None or not tracked.over:
+            says = story.tracking_trouble or f"tracking does not show its end by {self.deadline}"
+            hops.unproven(FILTER, says, SITUATIONS["not in tracking"])
+            return
+        shown = {
+            **tracked.evidence(),
+            "filter": tracked.filter,
+            "rules": ", ".join(rules or ()) or "not told by message trace",
+        }
+        if by_probe is False:
+            # Failed for now, so that it is sent again; what is left at the deadline is «not proven».
+            hops.failed(FILTER, f"went by {shown['rules']}", SITUATIONS["rule not ours"], shown)
+        elif not tracked.dropped:
+            surely = by_probe is True or self._header_outside(story.message.word)
+            self._got_through(hops, tracked.status, shown, surely=surely)
+        elif tracked.filter.casefold() == ours.casefold():
+            hops.ok(FILTER, f"{tracked.status}: Dropped by filter '{tracked.filter}'", shown)
+        else:
+            by = tracked.filter or "not named"
+            cause = SITUATIONS["other filter dropped"]
+            hops.failed(FILTER, f"{tracked.status}: Dropped by filter '{by}', not by '{ours}'", cause, shown)
+
+    def _header_outside(self, word: str) -> bool:
+        """Whether the message is seen outside with the header still in it: by whichever rule, a hole."""
+        try:
+            arrived = self.bench.outside.find(word) if self.bench.outside is not None else None
+        except ManagedError:
+            return False
+        return arrived is not None and arrived.header
+
+    @staticmethod
+    def _got_through(hops: Hops, status: str, shown: dict[str, str], *, surely: bool) -> None:
+        """Surely forged, it is a hole; else it may have gone by rule k, and is sent again."""
+        if surely:
+            hops.failed(FILTER, f"not dropped: {status}", SITUATIONS["forged got through"], shown)
+        else:
+            says = f"not dropped ({status}), by which rule it went is not told"
+            hops.failed(FILTER, says, SITUATIONS["rule not ours"], shown)

@@ -1,0 +1,138 @@
+"""Microsoft Graph: sends a message as the probe's mailbox, and looks where one lies in it.
+
+Application permissions: Mail.Send, and Mail.Read where the mailbox may be looked into; both are best limited
+to that one mailbox (Microsoft Learn, «Role Based Access Control for Applications in Exchange Online»).
+"""
+
+from typing import Any, Final, Literal
+
+import requests
+
+from dynamic_providers.connections import Endpoints, TenantConnection
+from dynamic_providers.errors import clean
+from dynamic_providers.exchange.authority import Authority
+from dynamic_providers.exchange.clouds import CLOUDS, Cloud
+from dynamic_providers.exchange.errors import ExchangeError
+from dynamic_providers.exchange.transport import Https
+from dynamic_providers.mailflow.errors import CannotLook, CannotSend
+from dynamic_providers.mailflow.message import Probe
+
+HOSTS: Final = {
+    "worldwide": "graph.microsoft.com",
+    "gccHigh": "graph.microsoft.us",
+    "dod": "dod-graph.microsoft.us",
+    "china": "microsoftgraph.chinacloudapi.cn",
+}
+"""Source: Microsoft Learn, «Microsoft Graph national cloud deployments»."""
+
+_LIMITED: Final = "limited to that mailbox by Exchange's RBAC for Applications, and grant admin consent"
+_FOLDERS: Final[tuple[tuple[str, Literal["inbox", "junk"]], ...]] = (
+    ("inbox", "inbox"),
+    ("junkemail", "junk"),
+)
+
+
+class _GraphAuthority(Authority):
+    """Tokens for Graph instead of Exchange."""
+
+    def __init__(self, tenant: TenantConnection, endpoints: Endpoints, https: Https) -> None:
+        super().__init__(tenant, endpoints, https)
+        self._cloud = Cloud(exchange=HOSTS[tenant.cloud], login=CLOUDS[tenant.cloud].login)
+
+
+class Graph:
+    """One tenant's Graph; thread-safe."""
+
+    def __init__(self, tenant: TenantConnection, endpoints: Endpoints) -> None:
+        self._https = Https(endpoints.ca_bundle)
+        self._base = (endpoints.graph or f"https://{HOSTS[tenant.cloud]}").rstrip("/") + "/v1.0"
+        self._authority = _GraphAuthority(tenant, endpoints, self._https)
+        self._folders: dict[str, str] = {}
+        self._where = f"{tenant.initial_domain}, Microsoft Graph"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._https.close()
+
+    def send(self, message: Probe, stack: str | None = None) -> None:
+        """Send as the mailbox. Raises CannotSend, which names the missing right or the missing mailbox."""
+        body = {
+            "message": {
+                "subject": message.subject,
+                "body": {"contentType": "Text", "content": message.text(stack)},
+                "toRecipients": [{"emailAddress": {"address": message.recipient}}],
+            },
+            "saveToSentItems": False,
+        }
+        try:
+            response = self._ask("POST", f"/users/{message.sender}/sendMail", body)
+        except ExchangeError as error:
+            raise CannotSend(error.what, where=self._where, fix=error.fix) from None
+        if response.status_code in (401, 403):
+            raise CannotSend(
+                f"not allowed to send as {message.sender} ({_said(response)})",
+                where=self._where,
+                fix=f"give the app registration the application permission Mail.Send, {_LIMITED}",
+            )
+        if response.status_code == 404:
+            raise CannotSend(
+                f"there is no mailbox {message.sender} ({_said(response)})",
+                where=self._where,
+                fix="set checks.mailbox to a mailbox of this tenant",
+            )
+        if response.status_code not in (200, 202):
+            raise CannotSend(f"it answers {_said(response)}", where=self._where)
+
+    def folder(self, mailbox: str, message_id: str) -> Literal["inbox", "junk", "other", ""]:
+        """Where the message lies; "" where it is not (yet). Raises CannotLook without the right to read."""
+        query = f"$filter=internetMessageId eq '{message_id}'&$select=parentFolderId,internetMessageId"
+        found = self._read(f"/users/{mailbox}/messages?{query}").get("value") or []
+        if not found:
+            return ""
+        parent = str(found[0].get("parentFolderId", ""))
+        for name, ours in _FOLDERS:
+            if parent.lower() == name or parent == self._folder_id(mailbox, name):
+                return ours
+        return "other"
+
+    def _folder_id(self, mailbox: str, name: str) -> str:
+        if name not in self._folders:
+            self._folders[name] = str(self._read(f"/users/{mailbox}/mailFolders/{name}").get("id", ""))
+        return self._folders[name]
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            response = self._ask("GET", path)
+        except ExchangeError as error:
+            raise CannotLook(error.what, where=self._where, fix=error.fix) from None
+        if response.status_code in (401, 403):
+            raise CannotLook(
+                f"not allowed to look into the mailbox ({_said(response)})",
+                where=self._where,
+                fix=f"give the app registration the application permission Mail.Read, {_LIMITED}",
+            )
+        if response.status_code != 200:
+            raise CannotLook(f"it answers {_said(response)}", where=self._where)
+        answer = response.json()
+        return answer if isinstance(answer, dict) else {}
+
+    def _ask(self, method: str, path: str, body: Any = None) -> requests.Response:
+        token = self._authority.token()
+        response = self._once(method, path, body, token.text)
+        if response.status_code == 401:
+            response = self._once(method, path, body, self._authority.renewed(token).text)
+        return response
+
+    def _once(self, method: str, path: str, body: Any, token: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if method == "GET":
+            return self._https.get(self._base + path, headers=headers)
+        return self._https.post(self._base + path, headers=headers, json=body)
+
+
+def _said(response: requests.Response) -> str:
+    try:
+        error = response.json()["error"]
+        return clean(f"{response.status_code} {error['code']}: {error['message']}")
+    except (ValueError, KeyError, TypeError):
+        return str(response.status_code)

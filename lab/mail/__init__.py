@@ -1,0 +1,1 @@
+"""SMTP on loopback with documentation addresses: a server, a client, and who listens where."""

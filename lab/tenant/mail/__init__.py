@@ -1,0 +1,1 @@
+"""The practice tenant's data plane: front door, rules, mailboxes, outbound, trace, and Graph's mail."""
