@@ -9,6 +9,7 @@ from dynamic_providers.exchange.connector_validation import ConnectorValidation
 from dynamic_providers.exchange.outbound_connector import OutboundConnector
 from dynamic_providers.exchange.secret_rotation import SecretRotation
 from dynamic_providers.exchange.transport_rule import TransportRule
+from dynamic_providers.gateway.made_elsewhere import MadeElsewhere
 from dynamic_providers.gateway.outbound_filter import OutboundFilter
 from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE
 from dynamic_providers.mailflow.outbound_check import OutboundCheck
@@ -32,14 +33,16 @@ class OutboundMailFlow(pulumi.ComponentResource):
             ready = [*gateway, connector, *self._validated(connector, gateway)]
             if settings.outbound.state != "none":
                 rule = self._rule([*ready, self._sender_policy()])
-                self._check([*(one for one in gateway if isinstance(one, ManagedResource)), connector, rule])
+                self._check([*gateway, connector, rule])
         self.register_outputs({})
 
-    def _gateway(self) -> list[pulumi.Resource]:
+    def _gateway(self) -> list[ManagedResource | MadeElsewhere]:
         """No order among these: one commit carries them, or a chain would cost a commit each."""
-        context = self._context
-        parts = (relay.require if self._settings.gateway.shared else relay.make)(context, self)
-        secrets = self._settings.outbound.accepted_secrets()
+        context, outbound = self._context, self._settings.outbound
+        shared = self._settings.gateway.shared
+        mail = outbound.state != "none"
+        parts = relay.require(context, self, mail=mail) if shared else relay.make(context, self)
+        secrets = outbound.accepted_secrets()
         alternatives: dict[str, dict[str, str]] = {secret: {} for secret in secrets}
         outbound_filter = OutboundFilter(
             "outbound-filter",
@@ -71,7 +74,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
         )
 
     def _validated(
-        self, connector: OutboundConnector, gateway: list[pulumi.Resource]
+        self, connector: OutboundConnector, gateway: list[ManagedResource | MadeElsewhere]
     ) -> list[ConnectorValidation]:
         """As the guide does it; where a recipient is given."""
         settings = self._settings
@@ -121,7 +124,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
             opts=self._context.on_exchange(self, depends_on=ready),
         )
 
-    def _check(self, watched: list[ManagedResource]) -> None:
+    def _check(self, watched: list[ManagedResource | MadeElsewhere]) -> None:
         settings = self._settings
         if settings.checks is None:
             return

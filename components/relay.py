@@ -13,6 +13,7 @@ from dynamic_providers.gateway.made_elsewhere import MadeElsewhere
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicy
 from dynamic_providers.gateway.outbound_tls import OutboundTls
 from dynamic_providers.gateway.sender_group import SenderGroup
+from dynamic_providers.managed_resource import ManagedResource
 
 COMMENT = "From Microsoft 365 mail to Cisco Secure Email"
 MICROSOFT_SENDERS = ".protection.outlook.com"  # without the dot it would be the one host of that name
@@ -24,7 +25,7 @@ def ciphers(context: GatewayContext, parent: pulumi.Resource, mode: str) -> pulu
     return OutboundTls("outbound-tls", inputs, context.on_gateway(parent))
 
 
-def make(context: GatewayContext, parent: pulumi.Resource) -> list[pulumi.Resource]:
+def make(context: GatewayContext, parent: pulumi.Resource) -> list[ManagedResource]:
     """Sender group and policy. No order between them: one commit carries both."""
     on = context.on_gateway(parent)
     parts = _parts(context)
@@ -36,9 +37,11 @@ def make(context: GatewayContext, parent: pulumi.Resource) -> list[pulumi.Resour
     ]
 
 
-def require(context: GatewayContext, parent: pulumi.Resource) -> list[pulumi.Resource]:
-    """The same, made by the gateway's own stack: there and right, or the run stops."""
-    inputs = {"gateway": context.stack.gateway.name, "parts": _parts(context)}
+def require(context: GatewayContext, parent: pulumi.Resource, *, mail: bool) -> list[MadeElsewhere]:
+    """The same, made by the gateway's own stack: there and right before mail depends on it."""
+    place = {"gateway": context.stack.gateway.name}
+    parts = {key: {**place, **part} for key, part in _parts(context).items()}
+    inputs = {**place, "mail": mail, "filter": context.stack.names.filter, **parts}
     return [MadeElsewhere("relay", inputs, context.on_gateway(parent))]
 
 

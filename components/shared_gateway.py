@@ -21,7 +21,11 @@ class SharedGateway(pulumi.ComponentResource):
         parts = [*relay.make(context, self), relay.ciphers(context, self, mode)]
         LastTenant(
             "last-tenant",
-            {"gateway": settings.gateway.name, **context.places["filter"]},
+            {
+                "gateway": settings.gateway.name,
+                "listener": settings.gateway.outbound_listener,
+                **context.places["filter"],
+            },
             context.on_gateway(self, depends_on=parts),
         )
         self.register_outputs({})

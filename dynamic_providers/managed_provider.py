@@ -184,6 +184,10 @@ class ManagedProvider(ResourceProvider, ABC):
         props = plain(_props)
         self._register_secrets(props)
         place, before = self._place(props), self._before(props)
+        if self._id(props) in _elsewhere:
+            names = ", ".join(self.named(place, key) for key in before)
+            report.info(f"{self._where(place)}: {self.label} {names} belongs to another stack now: stays")
+            return
         kept = [self.named(place, key) for key in before if (self._id(props), key) in _kept]
         if kept:
             raise SameProcess(
@@ -197,6 +201,10 @@ class ManagedProvider(ResourceProvider, ABC):
         changes = self._way_back(place, before, self.entries(props), live)
         if changes:
             self._write(place, changes, live, props)
+
+    def belongs_elsewhere(self, props: Props) -> None:
+        """What is there, by these identity fields, is another stack's now: a `delete` in this run leaves it."""
+        _elsewhere.add(self._id(props))
 
     # --- making it so ---------------------------------------------------------------------------------------
 
@@ -393,3 +401,4 @@ def _once(lines: Iterable[str]) -> str:
 
 
 _kept: set[tuple[str, str]] = set()  # (id, key) that this run has made, or found to stay
+_elsewhere: set[str] = set()  # ids of what another stack makes now

@@ -53,14 +53,23 @@ def change(values: Values, changes: Changes) -> None:
 
 
 class MailStack(DriftEngine):
-    """A small engine over that stack, or over other `values`; `set` changes its settings between two runs."""
+    """A small engine over that stack, or over other `values`; `set` changes its settings between two runs.
+
+    `environment`: the second tenant's, say, if not the estate's own.
+    """
 
     def __init__(
-        self, nursery: Nursery, estate: Estate, changes: Changes | None = None, given: Values | None = None
+        self,
+        nursery: Nursery,
+        estate: Estate,
+        changes: Changes | None = None,
+        given: Values | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.values = given or values(estate)
         change(self.values, changes or {})
-        super().__init__(nursery, Settings.from_config(self.values, estate.environment), estate.environment)
+        variables = environment or estate.environment
+        super().__init__(nursery, Settings.from_config(self.values, variables), variables)
         self.program = self._program
 
     def set(self, changes: Changes, environment: Mapping[str, str] | None = None) -> None:

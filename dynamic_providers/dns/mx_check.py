@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import report
 from dynamic_providers.dns import mx_set, settling
 from dynamic_providers.dns.connection import DEFAULT_TTL, Ttl, dns_connection, resolver
-from dynamic_providers.dns.looking import LookingProvider
 from dynamic_providers.dns.mail_hosts import without_address
 from dynamic_providers.dns.mx_set import MxHosts
 from dynamic_providers.dns.settling import Change, Settle
@@ -24,6 +23,7 @@ from dynamic_providers.dns.voices import Voice, listen
 from dynamic_providers.entries import ABSENT, Props, has_unknown, plain
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import Domain, MicrosoftMx
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.managed_provider import REVISION
 from dynamic_providers.model import Model
 
@@ -63,7 +63,7 @@ class MxCheckProvider(LookingProvider):
     """Waits until the zone's own servers and the resolvers all say these hosts."""
 
     model = MxCheckInputs
-    identity = "domain"
+    identity = ("domain",)
     outputs = ("answers", "changedAt", "settledAt", REVISION)
     free = frozenset({"ttl", "deadline", "settle", "microsoftMx"})
 
@@ -78,33 +78,23 @@ class MxCheckProvider(LookingProvider):
                 report.warning(f"{inputs['domain']}: {mx_set.CHECK_HEALTH}")
         return found
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        return CreateResult(self.id_of(props), self._agreed(props, _before(props)))
+    def look(self, inputs: Props, olds: Props) -> Props:
+        return self._agreed(inputs, olds or _before(inputs))
 
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        olds, news = plain(_olds), plain(_news)
-        return UpdateResult(self._agreed(news, olds))
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
+    def again(self, state: Props) -> Props:
         """What the world says now: where one says something else than was agreed, that is shown."""
-        props = plain(props)
-        voices = listen(props["domain"], dns_connection().resolvers)
+        voices = listen(state["domain"], dns_connection().resolvers)
         heard = [one for one in voices if not one.failed]
         if not heard:
             raise NotAgreed(
-                "nobody answers: " + "; ".join(one.line() for one in voices), where=props["domain"]
+                "nobody answers: " + "; ".join(one.line() for one in voices), where=state["domain"]
             )
         for one in voices:
             if one.failed:
-                report.warning(f"{props['domain']}: MX not looked up: {one.line()}")
-        other = next((one for one in heard if not one.says(props)), None)
-        hosts = props.get("hosts") if other is None else (other.found or {}).get("hosts", [])
-        outs = {**props, "hosts": hosts, "answers": {**props.get("answers", {}), **_answers(heard)}}
-        return ReadResult(id_, outs, self.inputs_of(outs))
+                report.warning(f"{state['domain']}: MX not looked up: {one.line()}")
+        other = next((one for one in heard if not one.says(state)), None)
+        hosts = state.get("hosts") if other is None else (other.found or {}).get("hosts", [])
+        return {**state, "hosts": hosts, "answers": {**state.get("answers", {}), **_answers(heard)}}
 
     @clean_errors
     def delete(self, _id: str, _props: Props) -> None:
@@ -120,7 +110,7 @@ class MxCheckProvider(LookingProvider):
         """Ask until all say the same, then, after a move back, until nobody can use the way before."""
         voices, changed = _wait(props)
         agreed = settling.stamp(settling.now())
-        outs = {**props, "answers": _answers(voices), REVISION: agreed}
+        outs = {"answers": _answers(voices), REVISION: agreed}
         if known is not None and mx_set.same_hosts(known, props):
             return {**outs, **{name: known.get(name, agreed) for name in ("changedAt", "settledAt")}}
         change = Change(changed, int((known or {}).get("ttl", 0)))

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import report
 from dynamic_providers.dns.connection import dns_connection
 from dynamic_providers.dns.dmarc import NO_DMARC, Dmarc, dkim_selectors, dmarc
-from dynamic_providers.dns.looking import LookingProvider
 from dynamic_providers.dns.resolver import RememberingResolver, Resolver
 from dynamic_providers.dns.spf import SpfResult, check_host
 from dynamic_providers.dns.wire import LookUpFailed
-from dynamic_providers.entries import Props, plain
-from dynamic_providers.errors import ManagedError, clean_errors
+from dynamic_providers.entries import Props
+from dynamic_providers.errors import ManagedError
 from dynamic_providers.field_types import Domain, HostName, Label, SenderAddress
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
 
 MICROSOFT_INCLUDE = "spf.protection.outlook.com"
@@ -160,7 +160,7 @@ class SenderPolicyProvider(LookingProvider):
     """Refuses new domains and addresses that would fail; what fails later, is warned of."""
 
     model = SenderPolicyInputs
-    identity = "gateway"
+    identity = ("gateway",)
     outputs = ("results",)
     free = frozenset({"allocation"})
 
@@ -168,38 +168,26 @@ class SenderPolicyProvider(LookingProvider):
         policies = _look_at(inputs)
         _warn(policies)
         lines = _refusals(inputs, policies)
-        known = olds and self._asked(olds) == self._asked(inputs)
+        known = olds and self.asked(olds) == self.asked(inputs)
         # What is in force already would not get better by refusing every other change of this stack.
         mild = {domain for domain in lines if known or domain in inputs["acknowledged"]}
         for domain in sorted(mild):
             report.warning(lines[domain])
         return [line for domain, line in lines.items() if domain not in mild]
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        return CreateResult(self.id_of(props), self._passed(props))
-
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        return UpdateResult(self._passed(plain(_news)))
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        props = plain(props)
-        policies = _look_at(props)
-        for line in _refusals(props, policies).values():
-            report.warning(line)
-        outs = {**props, "results": _results(policies)}
-        return ReadResult(id_, outs, self.inputs_of(outs))
-
-    def _passed(self, props: Props) -> Props:
-        policies = _look_at(props)
-        lines = _refusals(props, policies)
-        refused = [line for domain, line in lines.items() if domain not in props["acknowledged"]]
+    def look(self, inputs: Props, olds: Props) -> Props:
+        policies = _look_at(inputs)
+        lines = _refusals(inputs, policies)
+        refused = [line for domain, line in lines.items() if domain not in inputs["acknowledged"]]
         if refused:
             raise SenderPolicyFails("; ".join(refused), where="sender policy")
-        return {**props, "results": _results(policies)}
+        return {"results": _results(policies)}
+
+    def again(self, state: Props) -> Props:
+        policies = _look_at(state)
+        for line in _refusals(state, policies).values():
+            report.warning(line)
+        return {**state, "results": _results(policies)}
 
 
 def _look_at(props: Props) -> list[Policy]:

@@ -10,23 +10,21 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import connections, report
-from dynamic_providers.entries import Props, has_unknown, plain, quoted
-from dynamic_providers.errors import clean, clean_errors
+from dynamic_providers.entries import Props, quoted
+from dynamic_providers.errors import clean
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
 from dynamic_providers.exchange.cmdlets import OUTBOUND_CONNECTOR
 from dynamic_providers.exchange.errors import ExchangeError, NotFound
-from dynamic_providers.exchange.read_only import ReadOnlyProvider
 from dynamic_providers.field_types import ExchangeName, InitialDomain, MailAddress, SmartHost
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
 
 _CMDLET: Final = "Validate-OutboundConnector"
-_IDENTITY: Final = ("tenant", "connector")
-_COMPARED: Final = ("recipients", "smartHosts", "watches")
 _CAUSES: Final = (
     "usual causes: the smart host does not take mail from Microsoft 365 on port 25 with TLS; the gateway "
     "does not relay for it; a transport rule of yours catches the test mail, which comes from a fixed "
@@ -48,7 +46,7 @@ class ConnectorValidationModel(Model):
     watches: tuple[str, ...] = Field((), description="Revisions of the connector and what it leads to.")
 
 
-class ConnectorValidationProvider(ReadOnlyProvider):
+class ConnectorValidationProvider(LookingProvider):
     """Runs the validation when it is made, when what it watches changes, and when it does not count any more.
 
     Outputs: `validated`, `at` (UTC) and `tasks`, a line each. `delete` leaves the connector alone: its own
@@ -56,33 +54,19 @@ class ConnectorValidationProvider(ReadOnlyProvider):
     """
 
     model: ClassVar[type[Model]] = ConnectorValidationModel
+    identity: ClassVar[tuple[str, ...]] = ("tenant", "connector")
     outputs: ClassVar[tuple[str, ...]] = ("validated", "at", "tasks")
 
-    @clean_errors
-    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
-        olds, news = plain(_olds), plain(_news)
-        replaces = [name for name in _IDENTITY if olds.get(name) != news.get(name)]
-        changed = has_unknown(news) or any(olds.get(name) != news.get(name) for name in _COMPARED)
-        return DiffResult(changes=bool(replaces) or changed or not olds.get("validated"), replaces=replaces)
+    def look(self, inputs: Props, olds: Props) -> Props:
+        return _validated(inputs)
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        where = "/".join(str(props[name]) for name in _IDENTITY)
-        return CreateResult(f"{type(self).__name__}/{where}", {**props, **_validated(props)})
-
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        news = plain(_news)
-        return UpdateResult({**news, **_validated(news)})
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        props = plain(props)
-        row = connections.exchange().find(OUTBOUND_CONNECTOR, props["connector"])
+    def again(self, state: Props) -> Props:
+        row = connections.exchange().find(OUTBOUND_CONNECTOR, state["connector"])
         counts = row is not None and row.get("IsValidated") is True
-        outs = {**props, "validated": counts and bool(props.get("validated"))}
-        return ReadResult(id_, outs, self._inputs(props))
+        return {**state, "validated": counts and bool(state.get("validated"))}
+
+    def unsettled(self, olds: Props, news: Props) -> bool:
+        return not olds.get("validated")
 
 
 class ConnectorValidation(Resource, module="exchange", name="ConnectorValidation"):

@@ -1,24 +1,21 @@
 """`lockdown: report`: who delivers past the gateway, before the side entrance is shut. Looks only."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import connections, report
-from dynamic_providers.entries import Props, plain
-from dynamic_providers.errors import clean_errors
+from dynamic_providers.entries import Props
 from dynamic_providers.exchange.accepted_domains import accepted
 from dynamic_providers.exchange.lock_down_gate import WAY_OUT
 from dynamic_providers.exchange.message_trace import stamp
 from dynamic_providers.exchange.past_gateway import Flow, Seen, each_once, look
-from dynamic_providers.exchange.read_only import ReadOnlyProvider
 from dynamic_providers.field_types import Domain, InitialDomain, SenderAddress
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
-
-_COMPARED: Final = ("tenant", "domains", "gateways", "allow", "most")
 
 
 class PastTheGatewayModel(Model):
@@ -31,7 +28,7 @@ class PastTheGatewayModel(Model):
     most: int = Field(20, ge=1, le=200, description="How many senders are told.")
 
 
-class PastTheGatewayProvider(ReadOnlyProvider):
+class PastTheGatewayProvider(LookingProvider):
     """Outputs: `senders` (those with most messages first), `total`, `since`, `until`, `complete`.
 
     `read` looks again, and keeps what is known while it is the same senders: their counts grow all the time,
@@ -39,32 +36,15 @@ class PastTheGatewayProvider(ReadOnlyProvider):
     """
 
     model: ClassVar[type[Model]] = PastTheGatewayModel
+    identity: ClassVar[tuple[str, ...]] = ("tenant",)
     outputs: ClassVar[tuple[str, ...]] = ("senders", "total", "since", "until", "complete")
 
-    @clean_errors
-    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
-        olds, news = plain(_olds), plain(_news)
-        changed = any(olds.get(name) != news.get(name) for name in _COMPARED)
-        return DiffResult(changes=changed, replaces=[])
+    def look(self, inputs: Props, olds: Props) -> Props:
+        return _looked(inputs)
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        return CreateResult(f"{type(self).__name__}/{props['tenant']}", {**props, **_looked(props)})
-
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        news = plain(_news)
-        return UpdateResult({**news, **_looked(news)})
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        props = plain(props)
-        inputs = self._inputs(props)
-        found = _outputs(_look(props), props["most"])
-        if _who(found) == _who(props):
-            return ReadResult(id_, props, inputs)
-        return ReadResult(id_, {**inputs, **found}, inputs)
+    def again(self, state: Props) -> Props:
+        found = _outputs(_look(state), state["most"])
+        return state if _who(found) == _who(state) else {**state, **found}
 
 
 class PastTheGateway(Resource, module="exchange", name="PastTheGateway"):

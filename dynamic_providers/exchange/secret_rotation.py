@@ -7,10 +7,10 @@ filter depends on, refuses the second run before its time. It looks only; its in
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import DiffResult, Resource
 from pydantic import Field
 
 from dynamic_providers import connections, report
@@ -18,14 +18,12 @@ from dynamic_providers.entries import Props, has_unknown, plain, texts
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
-from dynamic_providers.exchange.read_only import ReadOnlyProvider
 from dynamic_providers.exchange.rule_order import state_of
 from dynamic_providers.exchange.rule_settling import settled_at
 from dynamic_providers.exchange.settling import LONGEST, clock
 from dynamic_providers.field_types import ExchangeName, Flag, HeaderName, HeaderValue, InitialDomain
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
-
-_COMPARED: Final = ("tenant", "name", "header", "accepted")
 
 
 class TooEarly(ManagedError):
@@ -43,14 +41,15 @@ class SecretRotationModel(Model):
     acknowledged: Flag = Field(default=False, description="That mail with an old secret may be dropped.")
 
 
-class SecretRotationProvider(ReadOnlyProvider):
+class SecretRotationProvider(LookingProvider):
     """Refuses, in preview and in the run itself, that a secret goes too early."""
 
     model: ClassVar[type[Model]] = SecretRotationModel
-    shown: ClassVar[str] = "name"  # never `accepted`: the engine prints the value of what is refused
+    identity: ClassVar[tuple[str, ...]] = ("tenant",)
+    free: ClassVar[frozenset[str]] = frozenset({"settle", "acknowledged"})
     secret: ClassVar[frozenset[str]] = frozenset({"accepted"})
 
-    def refused(self, news: Props, olds: Props) -> Iterable[str]:
+    def refusals(self, news: Props, olds: Props) -> Iterable[str]:
         """Why a secret that was accepted cannot go yet; where it is acknowledged, only warnings of it."""
         if has_unknown(olds):
             return []
@@ -63,32 +62,18 @@ class SecretRotationProvider(ReadOnlyProvider):
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        """As for all that look; what changes among secrets is told."""
+        found = super().diff(_id, _olds, _news)
         olds, news = plain(_olds), plain(_news)
-        self._register(olds, news)
-        changed = [name for name in _COMPARED if olds.get(name) != news.get(name)]
-        if "accepted" in changed:
+        if olds.get("accepted") != news.get("accepted"):
             report.info(_told(olds.get("accepted"), news.get("accepted")))
-        return DiffResult(changes=bool(changed), replaces=[])
+        return found
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        self._register(props)
-        return CreateResult(f"{type(self).__name__}/{props['tenant']}", props)
-
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+    def look(self, inputs: Props, olds: Props) -> Props:
         """It may be later than `check`, and what the rule sends another secret."""
-        olds, news = plain(_olds), plain(_news)
-        self._register(olds, news)
-        for reason in self.refused(news, olds):
+        for reason in self.refusals(inputs, olds) if olds else ():
             raise TooEarly(reason)
-        return UpdateResult(news)
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        props = plain(props)
-        return ReadResult(id_, props, dict(props))
+        return {}
 
 
 class SecretRotation(Resource, module="exchange", name="SecretRotation"):

@@ -1,78 +1,80 @@
-"""The guard of a shared gateway's stack: it cannot go while a tenant's mail still runs through it."""
+"""The guard of a shared gateway's stack: nothing goes while a tenant's mail still runs through it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import Resource
 
-from dynamic_providers import connections
 from dynamic_providers.entries import Props, plain
 from dynamic_providers.errors import clean_errors
+from dynamic_providers.field_types import FilterName, GroupName, HeaderName, Label, Listener
 from dynamic_providers.gateway.outbound_filter import OutboundFilterProvider
 from dynamic_providers.gateway.ssh import GatewayError
+from dynamic_providers.looking import LookingProvider
+from dynamic_providers.model import Model
 
-_PLACE = ("gateway", "name", "group", "header")
+FIX = "`pulumi destroy` the tenants' stacks first"
 
 
 class TenantsLeft(GatewayError):
     """The outbound filter still holds tenants' alternatives."""
 
 
-class LastTenantProvider(ResourceProvider):
-    """Inputs: gateway, and name, group and header of the outbound filter. Only `delete` does something."""
+# --- model --------------------------------------------------------------------------------------------------
 
-    serialize_as_secret_always = False
 
-    def configure(self, req: ConfigureRequest) -> None:
-        connections.configure(req.config)
+class LastTenantInputs(Model):
+    """The tenants' common filter, and the group of the listener that it tests."""
 
-    @clean_errors
-    def check(self, _olds: Props, news: Props) -> CheckResult:
-        return CheckResult(news, [])
+    gateway: Label
+    listener: Listener
+    name: FilterName
+    group: GroupName
+    header: HeaderName
 
-    @clean_errors
-    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
-        olds, news = plain(_olds), plain(_news)
-        return DiffResult(changes=any(olds.get(name) != news.get(name) for name in _PLACE), replaces=[])
 
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        return CreateResult(f"{type(self).__name__}/{props['gateway']}", dict(props))
+# --- provider -----------------------------------------------------------------------------------------------
 
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        return UpdateResult(dict(_news))
 
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        return ReadResult(id_, dict(props), dict(props))
+class LastTenantProvider(LookingProvider):
+    """Refuses its own end, and other names or another listener, while there are tenants."""
+
+    model = LastTenantInputs
+    identity = ("gateway",)
+
+    def refusals(self, inputs: Props, olds: Props) -> Iterable[str]:
+        """In the preview: a group that is renamed goes under the tenants' mail."""
+        if not olds or self.asked(olds) == self.asked(inputs):
+            return []
+        left = _left(olds)
+        return [f"{olds['gateway']}: {left}, as it is named and placed now. {FIX}"] if left else []
 
     @clean_errors
     def delete(self, _id: str, _props: Props) -> None:
         props = plain(_props)
-        left = OutboundFilterProvider().alternatives_left(props)
+        left = _left(props)
         if left:
-            tenants = "a tenant's secret" if left == 1 else f"{left} secrets of tenants"
-            raise TenantsLeft(
-                f"the message filter «{props['name']}» still holds {tenants}, whose outbound mail needs "
-                "sender group and policy: nothing was removed",
-                where=str(props["gateway"]),
-                fix="`pulumi destroy` the tenants' stacks first",
-            )
+            raise TenantsLeft(f"{left}: nothing was removed", where=str(props["gateway"]), fix=FIX)
+
+
+def _left(props: Props) -> str:
+    """Whose mail would be lost; nothing where the filter lets nobody's pass."""
+    count = OutboundFilterProvider().alternatives_left(props)
+    if not count:
+        return ""
+    tenants = "a tenant's secret" if count == 1 else f"{count} secrets of tenants"
+    return (
+        f"the message filter «{props['name']}» still holds {tenants}, and their outbound mail needs the "
+        f"sender group «{props['group']}» and its policy"
+    )
+
+
+# --- resource -----------------------------------------------------------------------------------------------
 
 
 class LastTenant(Resource, module="gateway", name="LastTenant"):
-    """Stands before everything of a shared gateway, and goes only after the last tenant."""
+    """Stands before everything of a shared gateway: gateway, listener; name, group, header of the filter."""
 
     def __init__(
         self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None

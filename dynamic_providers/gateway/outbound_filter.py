@@ -234,12 +234,23 @@ def _run(session: Session, script: Script, name: str) -> None:
 
 
 def _read_all(gateway: Gateway) -> list[Filter]:
-    filters = gateway.read(TABLE, _read)
+    return _remembered(gateway.read(TABLE, _read))
+
+
+def _remembered(filters: list[Filter]) -> list[Filter]:
+    """From now on none of their secrets can be shown."""
     for one in filters:
         shape = filter_text.recognise(one.text)
         for value in shape.values if shape else ():
             register_secret(value)
     return filters
+
+
+def others_of(gateway: Gateway, place: Place) -> list[str]:
+    """Active filters that test the same group under another name: each drops what passes the other."""
+    found = ((one, filter_text.recognise(one.text)) for one in _read_all(gateway) if one.active)
+    tested = [one.name for one, shape in found if shape and shape.group == place["group"]]
+    return [name for name in tested if name.lower() != str(place["name"]).lower()]
 
 
 class OutboundFilterProvider(GatewayProvider, TableProvider):
@@ -273,8 +284,15 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         return found
 
     def alternatives_left(self, place: Place) -> int:
-        """How many header values the filter of this place lets pass; 0 where there is no such filter."""
-        return len(_values(_read_all(self._gateway(place)), place))
+        """How many header values the filter of this place lets pass; 0 where there is no such filter.
+
+        One that was changed by hand beyond recognition counts as one, while it names the group.
+        """
+        filters = _read_all(self._gateway(place))
+        mine = _mine(filters, place)
+        if mine is None or filter_text.recognise(mine.text):
+            return len(_values(filters, place))
+        return int(str(place["group"]) in mine.text)
 
     def fitted(self, place: Place, key: str, record: Entry) -> Entry:
         """What stands above it may have changed since, and is not its own."""
@@ -295,11 +313,9 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         return super()._make(news, {**olds, "before": owned})
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
-        filters = _read_all(self._gateway(place))
-        scripts = self._scripts(place, changes, filters)
-
         def stage(session: Session) -> None:
-            for script in scripts:
+            """From the filter as it is now: another tenant's stack may have written it since we read it."""
+            for script in self._scripts(place, changes, _remembered(_read(session))):
                 _run(session, script, str(place["name"]))
 
         self._change(place, TABLE, stage, changes, context, named=f"message filter {place['name']}")

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.mailflow.bench import Bench
-from dynamic_providers.mailflow.causes import SITUATIONS, of_reply
+from dynamic_providers.mailflow.causes import SITUATIONS, Cause
 from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops
 from dynamic_providers.mailflow.message import probe
 from dynamic_providers.mailflow.probe import Answer
+from dynamic_providers.mailflow.replies import of_reply
 from dynamic_providers.mailflow.trace import Traced
 from dynamic_providers.mailflow.tracked import Tracked
 from dynamic_providers.mailflow.waiting import Deadline
@@ -46,7 +47,8 @@ class Arrival:
             return hops
         story = self.bench.follower.follow(message, self.deadline, self._ended, self._doubtful)
         self._at_gateway(hops, story)
-        if self._to_microsoft(hops, story) and self._connector(hops, story):
+        if self._to_microsoft(hops, story):
+            self._connector(hops, story)
             self._inbox(hops, story)
         return hops
 
@@ -72,11 +74,20 @@ class Arrival:
         return cause is not None and not cause.may_pass
 
     def _at_microsofts(self, tracked: Tracked) -> bool:
-        flow = self.bench.settings.domains.get(self.bench.settings.domain)
-        known = self.bench.addresses_if_known(flow.microsoft_mx) if flow else ()
+        known = self._microsoft_addresses()
         if not tracked.delivered_to or not known:
             return True  # not told: the trace decides
         return tracked.delivered_to in known or "outlook.com" in tracked.said.lower()
+
+    def _microsoft_addresses(self) -> tuple[str, ...]:
+        """What the domain's own Microsoft MX means now, as far as that can be looked up."""
+        flow = self.bench.settings.domains.get(self.bench.settings.domain)
+        return self.bench.addresses_if_known(flow.microsoft_mx) if flow else ()
+
+    def _is_gateway(self, address: str) -> bool:
+        settings = self.bench.settings
+        own = (host for member in settings.members for host in (member.inbound, member.outbound))
+        return bool(address) and self.bench.is_at(address, own)
 
     # --- the hops -------------------------------------------------------------------------------------------
 
@@ -94,13 +105,7 @@ class Arrival:
         if tracked is not None:
             hops.ok(AT_GATEWAY, f"MID {', '.join(tracked.mids)}: {tracked.status}", tracked.evidence())
             return
-        cause = SITUATIONS["not in tracking" if self.bench.tracking else "no tracking"]
-        says = story.tracking_trouble or (
-            f"tracking does not show it by {self.deadline}"
-            if self.bench.tracking
-            else "tracking is not asked"
-        )
-        hops.unproven(AT_GATEWAY, says, cause)
+        hops.unproven(AT_GATEWAY, *not_tracked(self.bench, story, self.deadline))
 
     def _to_microsoft(self, hops: Hops, story: Story) -> bool:
         tracked, traced = story.tracked, story.traced
@@ -127,11 +132,16 @@ class Arrival:
             by = f" by filter «{tracked.filter}»" if tracked.filter else ""
             hops.failed(TO_MICROSOFT, f"{tracked.status}{by}", SITUATIONS["gateway drops it"], shown)
             return
-        said = tracked.said or "it says no more"
-        cause = of_reply("microsoft", tracked.said) or SITUATIONS["gateway holds it"]
+        cause = of_reply("microsoft", tracked.said) or held(tracked)
         unknown = "TenantAttribution" in tracked.said or "TenantInboundAttribution" in tracked.said
         found = self.bench.diagnosis.inbound_connector(tracked.delivered_from) if unknown else []
-        hops.failed(TO_MICROSOFT, f"{tracked.status}: {said}", cause, shown, found=found)
+        known, to = self._microsoft_addresses(), tracked.delivered_to
+        if self._is_gateway(to):
+            cause = SITUATIONS["route in a circle"]
+        elif unknown and known and to and to not in known:
+            where = f"it went to {to}, the domain's Microsoft MX is at {', '.join(known)}"
+            cause = cause.because(f"{SITUATIONS['wrong route'].cause}: {where}")
+        hops.failed(TO_MICROSOFT, tracked.ended, cause, shown, found=found)
 
     def _not_in_trace(self, hops: Hops, story: Story, shown: dict[str, str]) -> bool:
         tracked = story.tracked
@@ -141,14 +151,21 @@ class Arrival:
             hops.unproven(INBOX, f"message trace cannot be read: {story.trace_trouble}")
             return False
         if tracked is not None and not self._at_microsofts(tracked):
-            says = f"delivered to {tracked.delivered_to}, which is not the domain's Microsoft MX"
-            hops.failed(TO_MICROSOFT, says, SITUATIONS["wrong route"], shown)
+            itself = self._is_gateway(tracked.delivered_to)
+            what = "the gateway itself" if itself else "not the domain's Microsoft MX"
+            says = f"delivered to {tracked.delivered_to}, which is {what}"
+            cause = SITUATIONS["route in a circle" if itself else "wrong route"]
+            hops.failed(TO_MICROSOFT, says, cause, shown)
             return False
         says = f"message trace does not show it by {self.deadline}"
+        if tracked is not None and tracked.delivered_to in self._microsoft_addresses():
+            hops.ok(TO_MICROSOFT, f"delivered: {tracked.said or tracked.status}", shown)
+            hops.unproven(INBOX, says, SITUATIONS["trace late"])
+            return False
         hops.failed(TO_MICROSOFT, says, SITUATIONS["not in trace"], shown)
         return False
 
-    def _connector(self, hops: Hops, story: Story) -> bool:
+    def _connector(self, hops: Hops, story: Story) -> None:
         traced, wanted = story.traced, self.bench.settings.names.inbound_connector
         assert traced is not None
         took = traced.inbound_connector
@@ -160,9 +177,10 @@ class Arrival:
         else:
             says = f"taken by {f'«{took}»' if took else 'no connector'}, not by «{wanted}»"
             found = self.bench.diagnosis.inbound_connector(traced.from_ip)
-            hops.failed(CONNECTOR, says, SITUATIONS["not our connector"], shown, found=found)
-            return False
-        return True
+            cause = SITUATIONS["not our connector"]
+            if took:
+                cause = cause.because(f"another connector matches mail from {traced.from_ip} first: «{took}»")
+            hops.failed(CONNECTOR, says, cause, shown, found=found)
 
     def _inbox(self, hops: Hops, story: Story) -> None:
         traced = story.traced
@@ -188,6 +206,20 @@ class Arrival:
         except ManagedError:
             folder = ""
         return (folder, "seen in the mailbox") if folder else (traced.folder, "message trace")
+
+
+def not_tracked(bench: Bench, story: Story, deadline: Deadline) -> tuple[str, Cause]:
+    """Why tracking does not show a message: what to say, and the usual cause."""
+    if not bench.tracking:
+        return "tracking is not asked", SITUATIONS["no tracking"]
+    if story.tracking_trouble:
+        return story.tracking_trouble, SITUATIONS["tracking not asked"]
+    return f"tracking does not show it by {deadline}", SITUATIONS["not in tracking"]
+
+
+def held(tracked: Tracked) -> Cause:
+    """Why the gateway has a message still, where no reply says it."""
+    return SITUATIONS["gateway quarantines it" if tracked.quarantined else "gateway holds it"]
 
 
 def not_taken(bench: Bench, hops: Hops, answer: Answer) -> None:

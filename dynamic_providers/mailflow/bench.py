@@ -1,8 +1,9 @@
 """All that a check works with: who sends, who is asked, how patiently. Made once a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal, Protocol
 
@@ -18,6 +19,7 @@ from dynamic_providers.mailflow.forging import ProbeRule
 from dynamic_providers.mailflow.graph import Graph
 from dynamic_providers.mailflow.mailflow_settings import MailflowSettings
 from dynamic_providers.mailflow.message import Probe
+from dynamic_providers.mailflow.mx_views import Views, mx_views
 from dynamic_providers.mailflow.outside_mailbox import Arrived, OutsideMailbox
 from dynamic_providers.mailflow.probe import Answer, Smtp, own_name
 from dynamic_providers.mailflow.ssh_way import SshWay
@@ -75,6 +77,7 @@ class Bench:
     outside: LooksOutside | None
     progress: Progress
     patience: Patience
+    mx_views: Callable[[str], Views] = lambda _domain: {}  # see mx_views.py
     closers: list[object] = field(default_factory=list)
 
     @property
@@ -155,6 +158,7 @@ def bench_of_process(settings: MailflowSettings, progress: Progress) -> Bench:
         outside=_outside(settings, ends.ca_bundle),
         progress=progress,
         patience=Patience.within(settings.deadline),
+        mx_views=partial(mx_views, settings.resolvers),
         closers=[smtp, api, mailbox, *tracking],
     )
 

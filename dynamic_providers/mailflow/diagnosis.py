@@ -5,15 +5,19 @@ Read anew each time: another process writes these objects. No value of a header 
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.exchange.client import named
 from dynamic_providers.exchange.rule_order import in_order, priority_of, state_of
+from dynamic_providers.exchange.rule_parameters import PREDICATES
 from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE, MailflowSettings
 from dynamic_providers.mailflow.trace import Run
 
 Row = dict[str, Any]
+
+_SCOPES: Final = frozenset({"FromScope", "SentToScope"})  # rule k's own
+_RESTRICTIONS: Final = ("RestrictDomainsToIPAddresses", "RestrictDomainsToCertificate")
 
 
 class Diagnosis:
@@ -30,9 +34,17 @@ class Diagnosis:
         """Why mail left without TLS."""
         return self._found(lambda: list(self._outbound_connector(tls=True)))
 
+    def smart_hosts(self, is_gateway: Callable[[str], bool]) -> list[str]:
+        """Why mail does not get to the gateway's outbound listener. `is_gateway` knows its addresses."""
+        return self._found(lambda: list(self._elsewhere(is_gateway)))
+
     def header(self) -> list[str]:
-        """Why the header may be another one than rule k sets."""
-        return self._found(self._other_header_rules)
+        """Why the header may be another one than the filter wants."""
+        return self._found(lambda: [*self._own_header(), *self._other_header_rules()])
+
+    def restricting(self) -> list[str]:
+        """The inbound connectors that shut the side entrance."""
+        return self._found(lambda: list(self._restricting()))
 
     def inbound_connector(self, from_ip: str) -> list[str]:
         """Why the inbound connector did not take a message from this address."""
@@ -57,10 +69,46 @@ class Diagnosis:
         exceptions = sorted(key for key, value in rule.items() if key.startswith("ExceptIf") and value)
         if exceptions:
             yield f"the rule «{name}» has exceptions: {', '.join(exceptions)}"
+        conditions = sorted(key for key in PREDICATES - _SCOPES if rule.get(key))
+        if conditions:
+            yield f"the rule «{name}» takes only some of the mail: {', '.join(conditions)}"
+        yield from self._other_routes(rows)
         above = (one for one in in_order(rows) if priority_of(one) < priority_of(rule))
         for one in above:
             if state_of(one) == "Enabled" and one.get("StopRuleProcessing") and one["Name"] != PROBE_RULE:
                 yield f"the rule «{one['Name']}» stands above it and may stop processing"
+
+    def _other_routes(self, rows: Iterable[Row]) -> Iterable[str]:
+        own = {self._names.outbound_rule.casefold(), PROBE_RULE.casefold()}
+        for one in rows:
+            leads_to = one.get("RouteMessageOutboundConnector")
+            if leads_to and state_of(one) == "Enabled" and str(one["Name"]).casefold() not in own:
+                yield f"the rule «{one['Name']}» routes mail by «{leads_to}»"
+
+    def _elsewhere(self, is_gateway: Callable[[str], bool]) -> Iterable[str]:
+        name = self._names.outbound_connector
+        row = named(self._rows("OutboundConnector", IncludeTestModeConnectors=True), name) or {}
+        hosts = [str(one).strip("[]") for one in row.get("SmartHosts") or []]
+        data2 = ", ".join(one.outbound for one in self._settings.members if one.outbound)
+        wrong = [one for one in hosts if not is_gateway(one)]
+        if wrong and data2:
+            yield (
+                f"the outbound connector «{name}» leads to {', '.join(wrong)}; the gateway takes Microsoft "
+                f"365's mail at {data2}"
+            )
+
+    def _own_header(self) -> Iterable[str]:
+        name, wanted = self._names.outbound_rule, self._settings.header
+        rule = named(self._rules(), name) or {}
+        sets = str(rule.get("SetHeaderName") or "")
+        if rule and sets.casefold() != wanted.casefold():
+            yield f"the rule «{name}» sets {f'the header {sets}' if sets else 'no header'}, not {wanted}"
+
+    def _restricting(self) -> Iterable[str]:
+        for one in self._rows("InboundConnector"):
+            how = [key for key in _RESTRICTIONS if one.get(key)]
+            if how and one.get("Enabled", True):
+                yield f"the inbound connector «{one['Name']}» has {' and '.join(how)} set"
 
     def _outbound_connector(self, *, tls: bool) -> Iterable[str]:
         name = self._names.outbound_connector
@@ -96,14 +144,19 @@ class Diagnosis:
             yield f"{from_ip} is not among the addresses of the inbound connector «{name}»"
 
     def _rule_a(self, from_ip: str) -> Iterable[str]:
-        name = self._names.inbound_rule
-        rule = named(self._rules(), name)
+        name, rows = self._names.inbound_rule, self._rules()
+        rule = named(rows, name)
         if rule is None:
             yield f"there is no rule «{name}»"
             return
         yield from _off(rule, name)
         if from_ip and not _within(from_ip, rule.get("SenderIpRanges")):
             yield f"{from_ip} is not among the addresses of the rule «{name}»"
+        for one in in_order(rows):
+            scl = str(one.get("SetSCL") if one.get("SetSCL") is not None else "")
+            after = priority_of(one) > priority_of(rule) and state_of(one) == "Enabled"
+            if after and scl and int(scl) >= 0:
+                yield f"the rule «{one['Name']}» sets the SCL to {scl} after it"
 
     # --- reading --------------------------------------------------------------------------------------------
 

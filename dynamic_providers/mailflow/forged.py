@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dynamic_providers.errors import ManagedError
+from dynamic_providers.mailflow.arrival import not_tracked
 from dynamic_providers.mailflow.bench import Bench
 from dynamic_providers.mailflow.causes import SITUATIONS
 from dynamic_providers.mailflow.errors import CannotSend
@@ -15,6 +16,7 @@ from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
 from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE
 from dynamic_providers.mailflow.message import new_token, probe
+from dynamic_providers.mailflow.outbound import TO_GATEWAY, is_ours, not_handed_over
 from dynamic_providers.mailflow.proof import Proof
 from dynamic_providers.mailflow.waiting import Deadline
 
@@ -100,12 +102,14 @@ class Forgery:
         self._judge(hops, story)
         return hops
 
-    @staticmethod
-    def _ended(story: Story) -> bool:
+    def _ended(self, story: Story) -> bool:
         """Both are done: trace is what says by which rule it went."""
         tracked, traced = story.tracked, story.traced
         if tracked is None or not tracked.over:
-            return bool(traced is not None and traced.over and traced.outbound_connector == "")
+            if traced is None or not traced.over:
+                return False
+            past = bool(traced.to_ip) and not is_ours(self.bench, traced.to_ip)
+            return traced.outbound_connector == "" or past or not traced.delivered
         return traced is not None and traced.over and traced.rules is not None
 
     @staticmethod
@@ -115,11 +119,11 @@ class Forgery:
 
     def _judge(self, hops: Hops, story: Story) -> None:
         tracked, ours = story.tracked, self.bench.settings.names.filter
+        wanted = self.bench.settings.names.sender_group
         rules = story.traced.rules if story.traced is not None else None
         by_probe = None if rules is None else PROBE_RULE.casefold() in {one.casefold() for one in rules}
         if tracked is None or not tracked.over:
-            says = story.tracking_trouble or f"tracking does not show its end by {self.deadline}"
-            hops.unproven(FILTER, says, SITUATIONS["not in tracking"])
+            self._no_end(hops, story)
             return
         shown = {
             **tracked.evidence(),
@@ -129,6 +133,9 @@ class Forgery:
         if by_probe is False:
             # Failed for now, so that it is sent again; what is left at the deadline is «not proven».
             hops.failed(FILTER, f"went by {shown['rules']}", SITUATIONS["rule not ours"], shown)
+        elif not tracked.dropped and tracked.sender_group.casefold() != wanted.casefold():
+            says = f"not dropped: {tracked.status}; it came in by sender group {tracked.sender_group}, not {wanted}"
+            hops.failed(FILTER, says, SITUATIONS["wrong group"], shown)
         elif not tracked.dropped:
             surely = by_probe is True or self._header_outside(story.message.word)
             self._got_through(hops, tracked.status, shown, surely=surely)
@@ -138,6 +145,18 @@ class Forgery:
             by = tracked.filter or "not named"
             cause = SITUATIONS["other filter dropped"]
             hops.failed(FILTER, f"{tracked.status}: Dropped by filter '{by}', not by '{ours}'", cause, shown)
+
+    def _no_end(self, hops: Hops, story: Story) -> None:
+        """Nothing is proven of the filter where the message did not come to it: the outbound check says why."""
+        traced = story.traced
+        why = not_handed_over(self.bench, traced) if story.tracked is None else None
+        if why is not None and traced is not None:
+            hops.unproven(TO_GATEWAY, *why, traced.evidence())
+        elif story.tracked is not None:
+            says = f"tracking does not show its end by {self.deadline}: {story.tracked.ended}"
+            hops.unproven(FILTER, says, SITUATIONS["gateway holds it"], story.tracked.evidence())
+        else:
+            hops.unproven(FILTER, *not_tracked(self.bench, story, self.deadline))
 
     def _header_outside(self, word: str) -> bool:
         """Whether the message is seen outside with the header still in it: by whichever rule, a hole."""

@@ -18,15 +18,16 @@ from dynamic_providers.mailflow.arrival import (
     not_taken,
 )
 from dynamic_providers.mailflow.bench import Bench
-from dynamic_providers.mailflow.causes import SITUATIONS
+from dynamic_providers.mailflow.causes import SITUATIONS, Cause
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
 from dynamic_providers.mailflow.message import new_token
+from dynamic_providers.mailflow.mx_agreement import disagreement
 from dynamic_providers.mailflow.proof import CheckName, Proof
 
 MX = "MX → gateway"
 _AT_ONCE = 4
 
-Work = Callable[[], Proof]
+Work = Callable[[], Proof | None]
 
 
 def direct(bench: Bench) -> list[Proof]:
@@ -42,7 +43,8 @@ def inbound(bench: Bench) -> list[Proof]:
 def _done(works: Iterable[Work]) -> list[Proof]:
     """All at the same time: one that waits for its deadline keeps no other waiting."""
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="door") as pool:
-        return [one.result() for one in [pool.submit(work) for work in works]]
+        results = [one.result() for one in [pool.submit(work) for work in works]]
+    return [one for one in results if one is not None]
 
 
 def _direct(bench: Bench, domain: str) -> Iterable[Work]:
@@ -63,13 +65,16 @@ def _inbound(bench: Bench, domain: str) -> Iterable[Work]:
         hosts = [host for _, host in bench.names.mail_hosts(domain)]
         doors = {host: bench.addresses(host) for host in hosts}
     except ManagedError as error:
-        yield _said("inbound", domain, str(error))
+        yield _said("inbound", domain, str(error), SITUATIONS["no dns"])
         return
     if not hosts:
         yield _said("inbound", domain, f"{domain} has no MX record")
+    if bench.settings.domains[domain].mx == "gateway":
+        yield lambda: disagreement(bench, domain, lambda host: _is_gateway(bench, host))
+    moved = any(_is_gateway(bench, host) for host in hosts)
     for host, addresses in doors.items():
-        if not _is_gateway(bench, host, addresses):
-            yield _elsewhere(bench, domain, host, addresses)
+        if not _is_gateway(bench, host):
+            yield _elsewhere(bench, domain, host, addresses, half=moved)
         elif not addresses:
             yield _said("inbound", domain, f"{host} has no address")
         else:
@@ -102,34 +107,37 @@ def _asked(bench: Bench, check: CheckName, domain: str, door: Door) -> Proof:
     return proof(check, domain, started, "", hops)
 
 
-def _said(check: CheckName, domain: str, why: str) -> Work:
+def _said(check: CheckName, domain: str, why: str, cause: Cause = SITUATIONS["no mx"]) -> Work:
     """A failure before anything could be sent."""
     hops = Hops()
     if check == "direct":
         hops.failed(TO_GATEWAY, why, SITUATIONS["gateway not reached"])
     else:
-        hops.failed(MX, why, SITUATIONS["no mx"])
+        hops.failed(MX, why, cause)
     return lambda: proof(check, domain, datetime.now(UTC), "", hops)
 
 
-def _is_gateway(bench: Bench, host: str, addresses: tuple[str, ...]) -> bool:
+def _is_gateway(bench: Bench, host: str) -> bool:
     """By its name where the stack names the MX hosts, else by its address."""
-    settings = bench.settings
+    settings, addresses = bench.settings, bench.addresses_if_known(host)
     if host.lower().rstrip(".") in {one.lower() for one in settings.mx_hosts}:
         return True
     ours = [member.inbound for member in settings.members]
     return bool(addresses) and all(bench.is_at(one, ours) for one in addresses)
 
 
-def _elsewhere(bench: Bench, domain: str, host: str, addresses: tuple[str, ...]) -> Work:
+def _elsewhere(bench: Bench, domain: str, host: str, addresses: tuple[str, ...], *, half: bool) -> Work:
     """An MX host that is not the gateway: nothing is sent to it, it would prove nothing of ours."""
     flow, hops = bench.settings.domains[domain], Hops()
     where = ", ".join(addresses) or "no address"
     microsoft = host.lower().rstrip(".") == flow.microsoft_mx.lower()
     says = f"the MX names {host} ({where}), which is {'Microsoft 365 itself' if microsoft else 'no gateway'}"
     shown = {"MX": host, "address": ", ".join(addresses), "set to": flow.mx}
-    if flow.mx == "gateway":
-        hops.failed(MX, says, SITUATIONS["mx elsewhere"], shown)
+    cause = SITUATIONS["mx half moved" if half else "mx elsewhere"]
+    if microsoft and bench.settings.lockdown == "closed":
+        hops.failed(MX, f"{says}, where the lock-down is closed", SITUATIONS["mx at a closed door"], shown)
+    elif flow.mx == "gateway":
+        hops.failed(MX, says, cause, shown)
     else:
-        hops.unproven(MX, f"{says}; mx is not set to gateway", SITUATIONS["mx elsewhere"], shown)
+        hops.unproven(MX, f"{says}; mx is not set to gateway", cause, shown)
     return lambda: proof("inbound", domain, datetime.now(UTC), "", hops)

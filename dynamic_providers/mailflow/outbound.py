@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dynamic_providers.mailflow.arrival import held, not_tracked
 from dynamic_providers.mailflow.bench import Bench
-from dynamic_providers.mailflow.causes import SITUATIONS, of_reply
+from dynamic_providers.mailflow.causes import SITUATIONS, Cause
 from dynamic_providers.mailflow.errors import CannotLook, CannotSend
 from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
 from dynamic_providers.mailflow.message import new_token, probe
 from dynamic_providers.mailflow.outside_mailbox import Arrived
 from dynamic_providers.mailflow.proof import Proof
+from dynamic_providers.mailflow.replies import of_reply
 from dynamic_providers.mailflow.trace import Traced
 from dynamic_providers.mailflow.tracked import Tracked
 from dynamic_providers.mailflow.waiting import Deadline
@@ -67,7 +69,7 @@ class Departure:
             return True
         if traced is None or not traced.over or traced.outbound_connector is None:
             return False
-        if not self._ours(traced) or not traced.delivered:
+        if not self._ours(traced) or not traced.delivered or self._elsewhere(traced):
             return True  # it went elsewhere, or nowhere: the gateway will not see it
         return not self.bench.tracking or (tracked is not None and tracked.over)
 
@@ -119,7 +121,7 @@ class Departure:
     def _to_gateway(self, hops: Hops, story: Story) -> bool:
         traced, tracked = story.traced, story.tracked
         if tracked is None:
-            return self._not_at_gateway(hops, traced, story.tracking_trouble)
+            return self._not_at_gateway(hops, story)
         wanted, shown = self.bench.settings.names.sender_group, tracked.evidence()
         if tracked.sender_group.casefold() != wanted.casefold():
             says = (
@@ -135,25 +137,29 @@ class Departure:
         hops.ok(TO_GATEWAY, f"MID {', '.join(tracked.mids)}: taken in {wanted}{tls}", shown)
         return True
 
-    def _not_at_gateway(self, hops: Hops, traced: Traced | None, trouble: str) -> bool:
+    def _not_at_gateway(self, hops: Hops, story: Story) -> bool:
+        traced = story.traced
         shown = traced.evidence() if traced is not None else {}
-        if traced is not None and (not traced.over or not traced.delivered):
-            said = traced.said or "no reason given"
-            tls = "TLS" in said.upper()
-            cause = SITUATIONS["no TLS offered" if tls else "outbound refused"]
-            hops.failed(TO_GATEWAY, f"{traced.status}: {said}", cause, shown)
+        why = not_handed_over(self.bench, traced)
+        if why is not None:
+            hops.failed(TO_GATEWAY, *why, shown, found=self._found(why[1]))
             return False
-        if self.bench.tracking:
-            says = trouble or f"tracking does not show it by {self.deadline}"
-            hops.unproven(TO_GATEWAY, says, SITUATIONS["not in tracking"], shown)
-        else:
-            hops.unproven(TO_GATEWAY, "tracking is not asked", SITUATIONS["no tracking"], shown)
+        hops.unproven(TO_GATEWAY, *not_tracked(self.bench, story, self.deadline), shown)
         return True
+
+    def _found(self, cause: Cause) -> list[str]:
+        """What the connector says of its smart hosts; a secret that was sent elsewhere is told besides."""
+        found = self.bench.diagnosis.smart_hosts(lambda host: leads_to_data2(self.bench, host))
+        return [*found, cause.cause] if found and cause is SITUATIONS["wrong smart host"] else found
+
+    def _elsewhere(self, traced: Traced) -> bool:
+        return bool(traced.to_ip) and not self._is_ours(traced.to_ip)
 
     def _filter(self, hops: Hops, story: Story) -> bool:
         tracked, ours = story.tracked, self.bench.settings.names.filter
         if tracked is None:
-            hops.unproven(FILTER, "only tracking shows what the filter did", SITUATIONS["no tracking"])
+            cause = not_tracked(self.bench, story, self.deadline)[1]
+            hops.unproven(FILTER, "only tracking shows what the filter did", cause)
             return True
         shown = {"MID": ", ".join(tracked.mids), "filter": tracked.filter, "status": tracked.status}
         if tracked.dropped:
@@ -180,8 +186,8 @@ class Departure:
         if tracked.delivered:
             hops.ok(TO_OUTSIDE, f"delivered: {tracked.said or tracked.status}", shown)
             return True
-        cause = of_reply("outside", tracked.said) or SITUATIONS["gateway holds it"]
-        hops.failed(TO_OUTSIDE, f"{tracked.status}: {tracked.said or 'it says no more'}", cause, shown)
+        cause = of_reply("outside", tracked.said) or held(tracked)
+        hops.failed(TO_OUTSIDE, tracked.ended, cause, shown)
         return False
 
     def _outside(self, hops: Hops, story: Story) -> None:
@@ -220,6 +226,31 @@ class Departure:
             hops.ok(HEADER, f"arrived{source}, {header} is gone", shown)
 
     def _is_ours(self, address: str) -> bool:
-        settings = self.bench.settings
-        hosts = (host for member in settings.members for host in (member.inbound, member.outbound))
-        return self.bench.is_at(address, [*settings.sender_addresses, *hosts])
+        return is_ours(self.bench, address)
+
+
+def is_ours(bench: Bench, address: str) -> bool:
+    """Whether an address is one of the gateway's."""
+    settings = bench.settings
+    hosts = (host for member in settings.members for host in (member.inbound, member.outbound))
+    return bench.is_at(address, [*settings.sender_addresses, *hosts])
+
+
+def leads_to_data2(bench: Bench, host: str) -> bool:
+    """Whether a smart host is where the gateways take mail from Microsoft 365, or may be: what is not known."""
+    hosts = [member.outbound for member in bench.settings.members if member.outbound]
+    known = bench.addresses_if_known(host)
+    return host in hosts or not known or any(bench.is_at(one, hosts) for one in known)
+
+
+def not_handed_over(bench: Bench, traced: Traced | None) -> tuple[str, Cause] | None:
+    """Why the gateway did not get a message, as message trace tells it; None where it tells of no trouble."""
+    if traced is None:
+        return None
+    if not traced.over or not traced.delivered:
+        said = traced.said
+        cause = of_reply("relay", said) or SITUATIONS["outbound refused"]
+        return f"{traced.status}: {said or 'no reason given'}", cause
+    if traced.to_ip and not is_ours(bench, traced.to_ip):
+        return f"handed to {traced.to_ip}, which is not the gateway", SITUATIONS["wrong smart host"]
+    return None

@@ -18,6 +18,7 @@ _LINES: Final = {
     "filter": r"[Dd]ropped by filter '(?P<one>[^']+)'",
     "answer": r"received remote SMTP response '(?P<one>.*?)'",
     "bounce": r"(?P<one>[Bb]ounced.*)",
+    "quarantine": r"(?P<one>[Qq]uarantined to .*)",
     "delay": r"(?P<one>(?:delayed|[Dd]elivery (?:error|attempt)|deferred|soft bounced).*)",
     "refused": r"(?P<one>(?:REJECT|[Rr]ejected|TCPREFUSE).*)",
 }
@@ -57,6 +58,11 @@ class Tracked:
         return "dropped" in self.status.lower() or bool(self.filter)
 
     @property
+    def quarantined(self) -> bool:
+        """Whether it lies in a quarantine."""
+        return "quarantin" in self.status.lower()
+
+    @property
     def filter(self) -> str:
         """The message filter that dropped it."""
         return self._found("filter")[0]
@@ -84,7 +90,14 @@ class Tracked:
     @property
     def said(self) -> str:
         """What the next server said, word by word, or what went wrong."""
-        return next((one for one in (self._found(n)[0] for n in ("bounce", "answer", "delay")) if one), "")
+        names = ("bounce", "quarantine", "answer", "delay")
+        return next((one for one in (self._found(name)[0] for name in names) if one), "")
+
+    @property
+    def ended(self) -> str:
+        """Its status, and what was said."""
+        said = self.said or "it says no more"
+        return said if said.lower().startswith(self.status.lower()) else f"{self.status}: {said}"
 
     @cached_property
     def _facts(self) -> dict[str, tuple[str, str]]:

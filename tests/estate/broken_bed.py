@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,6 @@ from tests.protocol.drift_bench import be_quick
 
 DEADLINE = 3
 """Seconds that a check may take; what does not pass by itself is told earlier."""
-
 
 
 @dataclass

@@ -82,7 +82,9 @@ def destination_tls(tls: str) -> Hand:
     return act
 
 
-def filter_lines(group: str = f"^{GROUP}$", accepts: str = "^mysecretkey$", otherwise: str = "drop();") -> list[str]:
+def filter_lines(
+    group: str = f"^{GROUP}$", accepts: str = "^mysecretkey$", otherwise: str = "drop();"
+) -> list[str]:
     """The outbound filter's text."""
     return [
         f'{FILTER}: if (sendergroup == "{group}") {{',

@@ -20,6 +20,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "GATEWAY_KEY_FILE": ".lab/jump_key",
     "AZURE_CLIENT_SECRET": "Practice~Tenant~Secret~42",
     "OUTBOUND_SECRET": SECRET,
+    "DNS_TSIG_SECRET": "cHJhY3RpY2Uta2V5",
 }
 
 Values = dict[str, Any]

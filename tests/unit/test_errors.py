@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import inspect
 import json
 import pickle
 import pkgutil
@@ -129,7 +130,8 @@ def test_every_call_of_the_engine_lets_only_clean_errors_out() -> None:
         importlib.import_module(module.name)
     found = [one for one in subclasses(ResourceProvider) if one.__module__.startswith("dynamic_providers.")]
     assert len(found) > 10
-    unclean = [f"{one.__qualname__}.{call}" for one in found for call in calls if not is_clean(one, call)]
+    whole = [one for one in found if not inspect.isabstract(one)]  # a base leaves some to those below
+    unclean = [f"{one.__qualname__}.{call}" for one in whole for call in calls if not is_clean(one, call)]
     assert unclean == [], "let these be decorated with clean_errors"
 
 

@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[World, str, str, str]] = {
         replace(RIGHT, status="Bounced", lines=("Message 124 bounced: 550 5.7.26 unauthenticated sender",)),
         "gateway → outside",
         "550 5.7.26",
-        "queue",
+        "SPF, DKIM or DMARC",
     ),
 }
 

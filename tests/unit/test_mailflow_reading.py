@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from dynamic_providers.mailflow.causes import SITUATIONS, Side, of_reply
+from dynamic_providers.mailflow.causes import SITUATIONS
+from dynamic_providers.mailflow.replies import Side, of_reply
 from dynamic_providers.mailflow.diagnosis import Diagnosis
 from dynamic_providers.mailflow.message import new_token, probe
 from dynamic_providers.mailflow.proxy_header import proxy_header

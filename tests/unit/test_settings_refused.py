@@ -79,6 +79,13 @@ def test_a_credential_that_is_nowhere_is_missed(variables: list[str], says: str)
     assert [line for line in refusal(sample(), environment) if line.startswith(says)]
 
 
+def test_updates_of_dns_want_their_key() -> None:
+    environment = {key: value for key, value in ENVIRONMENT.items() if key != "DNS_TSIG_SECRET"}
+
+    [line] = refusal(sample("bce-demo-lab"), environment)
+    assert line.startswith("dns.server takes only signed updates: set DNS_TSIG_SECRET")
+
+
 def test_smart_hosts_want_the_secret_even_while_outbound_is_none() -> None:
     values = spoiled({("outbound", "state"): "none"})
 
