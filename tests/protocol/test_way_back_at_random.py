@@ -24,13 +24,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from lab.demo import sections
 from lab.estate import Estate
 from lab.journal import Event
 from tests.engine.life import wait_until
 from tests.hands import DOMAIN, TAKE_OVER, THINGS, Thing
 from tests.mini_engine import Refused
 from tests.plugin_nursery import Nursery
-from tests.protocol.way_back_life import Before, Stack, World, domains, merged, objects, values
+from tests.protocol.way_back_life import Before, Stack, World, domains, merged, values
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -133,7 +134,7 @@ class Lives(RuleBasedStateMachine):
         self._by_hand(THINGS[thing], remove)
 
     def _by_hand(self, thing: Thing, act: Callable[[Estate], object]) -> None:
-        if thing.heading in objects(self.world.estate.dump()):
+        if thing.heading in sections(self.world.estate.dump()):
             self.touched.add(thing.heading)
             self.unsure = True
             act(self.world.estate)
@@ -155,7 +156,7 @@ class Lives(RuleBasedStateMachine):
         """All that no hand was at, in its order; absolute numbers say little once something else is gone."""
         return [
             (heading, [line for line in lines if not line.startswith(("Priority:", "order:"))])
-            for heading, lines in objects(dump).items()
+            for heading, lines in sections(dump).items()
             if heading not in self.touched
         ]
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
+from lab.demo import sections
 from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
@@ -132,22 +133,9 @@ class World:
         return stack, known
 
 
-def objects(dump: str) -> dict[str, list[str]]:
-    """A dump taken apart: heading → its lines."""
-    found: dict[str, list[str]] = {}
-    heading = ""
-    for line in dump.splitlines():
-        if line.startswith("  "):
-            found[heading].append(line.strip())
-        elif line:
-            heading = line
-            found[heading] = []
-    return found
-
-
 def ours(dump: str) -> dict[str, list[str]]:
     """What the dump shows of the things that a stack manages, less comments and absolute numbers."""
-    found, headings = objects(dump), [thing.heading for thing in THINGS.values()]
+    found, headings = sections(dump), [thing.heading for thing in THINGS.values()]
     return {
         heading: [line for line in found[heading] if not line.startswith(NOT_COMPARED)]
         for heading in headings
@@ -157,5 +145,5 @@ def ours(dump: str) -> dict[str, list[str]]:
 
 def changed(then: str, now: str) -> list[str]:
     """Headings of the objects in which two dumps differ, for a test's message."""
-    one, other = objects(then), objects(now)
+    one, other = sections(then), sections(now)
     return sorted(heading for heading in {*one, *other} if one.get(heading) != other.get(heading))
