@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
 from dynamic_providers.managed_resource import CONTEXT
 from lab.estate import Estate
+from tests.hands.acts import Hand
 from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved, struct
 from tests.plugin_nursery import Forked, Nursery
 from tests.unit.settings_samples import sample
@@ -30,7 +31,6 @@ SECRETS = (SECRET, PREVIOUS, "Practice-Gateway-7!", "Practice~Tenant~Secret~42")
 GONE = "nothing"
 """Stands in `shown` for a side that has no such input."""
 
-Hand = Callable[[Estate], None]
 Shown = dict[str, tuple[Any, Any]]
 """Input, by its path with slashes → (theirs, ours): what the engine's detailed diff would show."""
 

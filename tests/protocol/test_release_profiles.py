@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lab.estate import Estate
-from tests.by_hand import EVERYTHING, TAKE_OVER, change_everything
+from tests.hands.everything import EVERYTHING, change_everything
+from tests.hands.things import TAKE_OVER
 from tests.mini_engine import MiniEngine, Props, Refused
 from tests.plugin_nursery import Nursery
 from tests.profile_stacks import Stacks, complete_profiles, domain_of

@@ -13,16 +13,11 @@ from components import inbound_mail_flow, outbound_mail_flow
 from dynamic_providers.managed_resource import ManagedResource
 from lab.estate import Estate
 from lab.tenant.practice import OUTBOUND_SECRET
-from tests.hands import (
-    DOMAIN,
-    FILTER,
-    SHOP,
-    TAKE_OVER,
-    THEIR_SECRET,
-    THINGS,
-    fill_domain_with_others,
-    put_filter,
-)
+from tests.hands.acts import in_tables
+from tests.hands.names import DOMAIN, FILTER, SHOP
+from tests.hands.others import THEIR_SECRET, fill_domain_with_others
+from tests.hands.tables import put_filter
+from tests.hands.things import TAKE_OVER, THINGS
 from tests.mini_engine import Refused
 from tests.plugin_nursery import Nursery
 from tests.protocol.way_back_life import Before, Stack, Values, World, changed, domains, merged, ours, values
@@ -117,7 +112,8 @@ SHAPES = [
 def test_a_filter_of_our_own_shape_was_there(world: World, group: str, key: str, active: bool) -> None:  # noqa: FBT001
     """Another stack's, an inactive one, the guide's copied literally: it goes on as it was."""
     world.untouched()
-    put_filter(world.estate, f"{FILTER}: {OUR_SHAPE.format(group=group, key=key)}", 1, active=active)
+    text = f"{FILTER}: {OUR_SHAPE.format(group=group, key=key)}"
+    in_tables(lambda tables: put_filter(tables, text, 1, active=active))(world.estate)
     before = world.estate.dump()
     stack = Stack(world, values())
     if "O365" not in group or not active:

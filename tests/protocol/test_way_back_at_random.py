@@ -28,7 +28,8 @@ from lab.demo import sections
 from lab.estate import Estate
 from lab.journal import Event
 from tests.engine.life import wait_until
-from tests.hands import DOMAIN, TAKE_OVER, THINGS, Thing
+from tests.hands.names import DOMAIN
+from tests.hands.things import TAKE_OVER, THINGS, Thing
 from tests.mini_engine import Refused
 from tests.plugin_nursery import Nursery
 from tests.protocol.way_back_life import Before, Stack, World, domains, merged, values

@@ -11,7 +11,9 @@ from components.settings import Settings
 from lab.demo import sections
 from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import OUTBOUND_SECRET
-from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
+from tests.hands.names import DOMAIN, SHOP
+from tests.hands.others import crowd, fill_with_others
+from tests.hands.things import TAKE_OVER, THINGS
 from tests.mini_engine import MiniEngine, Plugin, Props, Run, StateFile
 from tests.plugin_nursery import Nursery
 from tests.protocol.drift_bench import ForkedPlugin
