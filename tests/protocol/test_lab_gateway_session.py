@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 import paramiko
@@ -19,68 +17,10 @@ from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
 from lab.gateway.terminal import PAGER
 from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
+from tests.protocol.lab_gateway_kit import PROMPT, at_a_terminal, login, rest, typed, until
 
-PROMPT = "esa1.bce-demo.example> "
-Talk = Callable[[asyncssh.SSHClientProcess[str]], Awaitable[str]]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    with LabGateway(load_profile("new"), Journal(), tmp_path_factory.mktemp("gateway")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before, password = shared.snapshot(), shared.password
-    shared.reset()
-    yield shared
-    shared.restore(before)
-    shared.password = password
-    shared.journal.forget_hooks()
-
-
-def login(gateway: LabGateway, **options: Any) -> Any:
-    """An asyncssh client connection; password unless told otherwise."""
-    chosen = {"password": gateway.password, "client_keys": None, "username": gateway.user, **options}
-    port = gateway.members[0].local_port
-    return asyncssh.connect("127.0.0.1", port, known_hosts=None, agent_path=None, config=None, **chosen)
-
-
-def at_a_terminal(gateway: LabGateway, talk: Talk, size: tuple[int, int] = (80, 24), **options: Any) -> str:
-    async def run() -> str:
-        async with login(gateway, **options) as connection:
-            process = await connection.create_process(term_type="vt100", term_size=size, encoding="utf-8")
-            return await talk(process)
-
-    return asyncio.run(asyncio.wait_for(run(), 20))
-
-
-async def until(process: asyncssh.SSHClientProcess[str], ending: str, times: int = 1) -> str:
-    seen = ""
-    while not (seen.endswith(ending) and seen.count(ending) >= times):
-        data = await process.stdout.read(4096)
-        assert data, f"the session ended before {ending!r}:\n{seen}"
-        seen += data
-    return seen
-
-
-async def rest(process: asyncssh.SSHClientProcess[str]) -> str:
-    seen = ""
-    while data := await process.stdout.read(4096):
-        seen += data
-    return seen
-
-
-def typed(*lines: str, prompt: str = PROMPT) -> Talk:
-    async def talk(process: asyncssh.SSHClientProcess[str]) -> str:
-        seen = await until(process, prompt)
-        for line in lines:
-            process.stdin.write(line + "\r")
-            seen += await until(process, "> ")
-        return seen
-
-    return talk
+release, running_gateway, gateway = kit.release, kit.running_gateway, kit.gateway
 
 
 # The greeting.
