@@ -125,7 +125,6 @@ class Bench:
 
     def __init__(self, estate: Estate, nursery: Nursery) -> None:
         self.estate = estate
-        be_quick(estate)
         self._nursery = nursery
         self.engine = self._engine(values(estate.ca_file))
         self.first = self.engine.up()
@@ -150,7 +149,6 @@ class Bench:
     def reset(self) -> None:
         """Back to how the first `up` left it."""
         self.estate.reset()
-        be_quick(self.estate)
         self.estate.restore(self._estate)
         self.engine.state = copy.deepcopy(self._state)
 
@@ -188,14 +186,6 @@ class Bench:
         assert differences(inputs(self.engine.state), self.desired) == {}
         assert preview.operations() == {}
         assert told(refreshed) + told(preview) == []
-
-
-def be_quick(estate: Estate) -> None:
-    """No latencies: they are no part of what is looked at here."""
-    switches = estate.tenant.switches
-    switches.token_latency = switches.read_latency = switches.write_latency = (0.0, 0.0)
-    switches.lag_seconds = 0.0
-    estate.gateway.commit_seconds = 0.0
 
 
 def told(run: Run) -> list[str]:

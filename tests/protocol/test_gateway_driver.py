@@ -1,14 +1,13 @@
 """The gateway driver against the lab: a whole life of every table, on every release that we know."""
 
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.estate import Estate
+from tests.protocol import estate_kit
 from tests.protocol.gateway_life import NAME, REAL_QUIET, Props, Stack, plugin, wanted
 
 RELEASES = ("new", "old", "cluster")
@@ -16,17 +15,15 @@ RELEASES = ("new", "old", "cluster")
 
 @pytest.fixture(scope="module", params=RELEASES)
 def running(request: pytest.FixtureRequest) -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), request.param) as estate:
+    with estate_kit.running(request.param) as estate:
         yield estate
 
 
 @pytest.fixture
 def estate(running: Estate) -> Iterator[Estate]:
     """As it was at the start, before each test."""
-    at_first = running.snapshot()
-    yield running
-    running.reset()
-    running.restore(at_first)
+    with estate_kit.put_back(running) as estate:
+        yield estate
 
 
 def stack(*keys: str, **changes: Any) -> Stack:

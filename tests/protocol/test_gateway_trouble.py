@@ -1,7 +1,6 @@
 """The gateway driver in bad weather: one clear line with what to do, and nothing stays half done."""
 
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,41 +41,35 @@ from dynamic_providers.gateway.ssh import (
 )
 from dynamic_providers.gateway.transaction import NotAvailableError, Session
 from lab.estate import Estate
+from tests.protocol.estate_kit import put_back, running
 from tests.protocol.gateway_life import Props, Stack, connection, plugin, wanted
 
 DOMAIN = "contoso.example"
 OTHER_KEY = "SHA256:" + "A" * 43
 
 
-def make(profile: str) -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), profile) as estate:
+@pytest.fixture(scope="module")
+def new() -> Iterator[Estate]:
+    with running("new") as estate:
         yield estate
 
 
 @pytest.fixture(scope="module")
-def new() -> Iterator[Estate]:
-    yield from make("new")
-
-
-@pytest.fixture(scope="module")
 def clustered() -> Iterator[Estate]:
-    yield from make("cluster")
+    with running("cluster") as estate:
+        yield estate
 
 
 @pytest.fixture
 def estate(new: Estate) -> Iterator[Estate]:
-    at_first = new.snapshot()
-    yield new
-    new.reset()
-    new.restore(at_first)
+    with put_back(new) as estate:
+        yield estate
 
 
 @pytest.fixture
 def cluster(clustered: Estate) -> Iterator[Estate]:
-    at_first = clustered.snapshot()
-    yield clustered
-    clustered.reset()
-    clustered.restore(at_first)
+    with put_back(clustered) as estate:
+        yield estate
 
 
 def read_routes(
@@ -282,7 +275,7 @@ def pending(text: str) -> bool:
 
 
 def test_a_release_that_does_not_ask_for_the_messages_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    for estate in make("no-messages-limit"):
+    with running("no-messages-limit") as estate:
         before = estate.gateway.dump()
         ours = Stack({"destinationControls": wanted()["destinationControls"]})
         with plugin(estate, monkeypatch), pytest.raises(NotAskedError, match="Destination Controls"):
@@ -293,7 +286,7 @@ def test_a_release_that_does_not_ask_for_the_messages_limit(monkeypatch: pytest.
 
 def test_the_strange_profile_stops_safely(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks in one table what nobody knows: that table is left alone, the others are set up."""
-    for estate in make("strange"):
+    with running("strange") as estate:
         before = estate.gateway.dump()
         with plugin(estate, monkeypatch) as live:
             with pytest.raises(UnknownQuestionError, match="telemetry class"):

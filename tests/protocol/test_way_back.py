@@ -11,7 +11,6 @@ import pytest
 
 from components import inbound_mail_flow, outbound_mail_flow
 from dynamic_providers.managed_resource import ManagedResource
-from lab.estate import Estate
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands.acts import in_tables
 from tests.hands.names import DOMAIN, FILTER, SHOP
@@ -20,14 +19,15 @@ from tests.hands.tables import put_filter
 from tests.hands.things import TAKE_OVER, THINGS
 from tests.mini_engine import Refused
 from tests.plugin_nursery import Nursery
+from tests.protocol.estate_kit import running
 from tests.protocol.way_back_life import Before, Stack, Values, World, changed, domains, merged, ours, values
 
 MANAGED = [thing.resource for thing in THINGS.values()]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with Nursery() as nursery, Estate(tmp_path_factory.mktemp("way-back") / ".lab") as estate:
+def world() -> Iterator[World]:
+    with Nursery() as nursery, running("new") as estate:
         yield World(estate, nursery)
 
 
