@@ -89,3 +89,13 @@ def typed(*lines: str, prompt: str = PROMPT) -> Talk:
         return seen
 
     return talk
+
+
+def execute(gateway: LabGateway, line: str) -> str:
+    """What one line on the exec channel prints."""
+
+    async def run() -> str:
+        async with login(gateway) as connection:
+            return str((await connection.run(line, stdin=asyncssh.DEVNULL)).stdout)
+
+    return asyncio.run(asyncio.wait_for(run(), 20))
