@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import pytest
 
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
@@ -17,6 +19,7 @@ from tests.hands.things import TAKE_OVER, THINGS
 from tests.mini_engine import MiniEngine, Plugin, Props, Run, StateFile
 from tests.plugin_nursery import Nursery
 from tests.protocol.drift_bench import ForkedPlugin
+from tests.protocol.estate_kit import running
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
@@ -149,3 +152,16 @@ def changed(then: str, now: str) -> list[str]:
     """Headings of the objects in which two dumps differ, for a test's message."""
     one, other = sections(then), sections(now)
     return sorted(heading for heading in {*one, *other} if one.get(heading) != other.get(heading))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with Nursery() as nursery, running("new") as estate:
+        yield World(estate, nursery)
+
+
+def as_before(world: World, before: str) -> bool:
+    """Whether the estate is as it was; if not, pytest shows which objects are not."""
+    wrong = changed(before, world.estate.dump())
+    assert wrong == []
+    return world.estate.dump() == before
