@@ -26,6 +26,8 @@ from lab.gateway.filter_language import Filter, FilterError
 from tests.engine.life import living
 from tests.engine.mishaps import CASES, ESA, MEMBER, Case, Changes, jump
 from tests.mini_engine import MiniEngine, Refused, Run
+from tests.nursery_engine import NurseryEngine
+from tests.plugin_nursery import Nursery
 from tests.unit.settings_samples import spoiled
 from tools.pulumi_cli import Project
 
@@ -56,6 +58,12 @@ def estates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         yield estate
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as running:
+        yield running
+
+
 @contextmanager
 def as_it_was(estate: Estate) -> Iterator[None]:
     """Whatever the weather did is over afterwards."""
@@ -69,7 +77,7 @@ def as_it_was(estate: Estate) -> Iterator[None]:
             jump(estate, refuses=False, refuses_connections=False, host_key_seed="")
 
 
-def small_engine(estate: Estate, case: Case) -> MiniEngine:
+def small_engine(estate: Estate, nursery: Nursery, case: Case) -> MiniEngine:
     given = {
         name: value.format(folder=estate.folder) if value else None
         for name, value in case.environment.items()
@@ -82,7 +90,7 @@ def small_engine(estate: Estate, case: Case) -> MiniEngine:
     def program() -> None:
         SecureEmailIntegration("mail-flow", settings)
 
-    return MiniEngine(program, environment)
+    return NurseryEngine(nursery, program, environment)
 
 
 def refusal(engine: MiniEngine, verb: str) -> str:
@@ -93,13 +101,13 @@ def refusal(engine: MiniEngine, verb: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_one_clear_line(estates: Callable[[str], Estate], case: Case) -> None:
+def test_one_clear_line(estates: Callable[[str], Estate], nursery: Nursery, case: Case) -> None:
     estate = estates(case.profile)
     with as_it_was(estate):
         before, mark = estate.gateway.dump(), estate.journal.mark()
         case.weather(estate)
         started = time.monotonic()
-        line = refusal(small_engine(estate, case), case.verb)
+        line = refusal(small_engine(estate, nursery, case), case.verb)
         assert time.monotonic() - started < SECONDS
         assert_clear(line.removesuffix("\n"), case.says)
         assert estate.journal.count("gateway", "login-failed", since=mark) <= 1, "accounts lock"
@@ -116,7 +124,9 @@ def assert_clear(line: str, says: str) -> None:
     assert not re.search(r"\w(Error|Exception)\b", line), "a class's name tells an operator nothing"
 
 
-def test_a_filter_that_is_refused(estates: Callable[[str], Estate], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_that_is_refused(
+    estates: Callable[[str], Estate], nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the appliance says of it, the secret in it is not shown."""
     estate = estates("new")
 
@@ -126,7 +136,7 @@ def test_a_filter_that_is_refused(estates: Callable[[str], Estate], monkeypatch:
     with as_it_was(estate):
         monkeypatch.setattr(filters, "_check_unique", refuse)
         before = estate.gateway.dump()
-        line = refusal(small_engine(estate, Case("", "", verb="up")), "up")
+        line = refusal(small_engine(estate, nursery, Case("", "", verb="up")), "up")
         assert re.fullmatch(
             rf"{NAMESPACE}: {ESA}: the filter «office365_outbound» is refused: «Error: Line 2 makes no "
             r"sense: .*»\. Please report this with the release \(`version`\)\n",

@@ -7,23 +7,20 @@ estate and state go back to how the first `up` left them.
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
 from dynamic_providers.managed_resource import CONTEXT
 from lab.estate import Estate
 from tests.hands.acts import Hand
-from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved, struct
-from tests.plugin_nursery import Forked, Nursery
+from tests.mini_engine import Run, Saved
+from tests.nursery_engine import NurseryEngine
+from tests.plugin_nursery import Nursery
 from tests.unit.settings_samples import sample
 
 SECRET, PREVIOUS = "mysecretkey", "olderSecretKey7"
@@ -50,12 +47,11 @@ def values(ca_file: Path) -> dict[str, Any]:
     return {**found, "endpoints": {"caBundle": str(ca_file.resolve())}}
 
 
-class DriftEngine(MiniEngine):
-    """The small engine with plugins from a nursery, and sessions of several verbs."""
+class DriftEngine(NurseryEngine):
+    """An engine with sessions of several verbs."""
 
     def __init__(self, nursery: Nursery, settings: Settings, environment: Mapping[str, str]) -> None:
-        super().__init__(lambda: _integration(settings), environment)
-        self._nursery = nursery
+        super().__init__(nursery, lambda: _integration(settings), environment)
         self._shared: Run | None = None
 
     @contextmanager
@@ -79,25 +75,6 @@ class DriftEngine(MiniEngine):
         self._run, self._seen = Run(), []
         yield self._run
         self._run.lines = said[before:]
-
-    def _plugin(self, provider: str) -> Plugin:
-        with self._starting.setdefault(provider, threading.Lock()):
-            if provider not in self._plugins:
-                process, port = self._nursery.fork(self._address, self.environment)
-                self._plugins[provider] = ForkedPlugin(process, port, self._arguments[provider])
-            return self._plugins[provider]
-
-
-class ForkedPlugin(Plugin):
-    """A plugin that a nursery has forked."""
-
-    def __init__(self, process: Forked, port: int, arguments: Props) -> None:
-        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
-        self._forked = process
-
-    def stop(self) -> None:
-        self._forked.kill()
 
 
 def _integration(settings: Settings) -> None:

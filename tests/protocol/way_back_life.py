@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,9 +16,9 @@ from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands.names import DOMAIN, SHOP
 from tests.hands.others import crowd, fill_with_others
 from tests.hands.things import TAKE_OVER, THINGS
-from tests.mini_engine import MiniEngine, Plugin, Props, Run, StateFile
+from tests.mini_engine import Run, StateFile
+from tests.nursery_engine import NurseryEngine
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import ForkedPlugin
 from tests.protocol.estate_kit import running
 from tests.unit.settings_samples import sample
 
@@ -50,24 +50,12 @@ def domains(*names: str) -> Values:
     return {one: {"microsoftMx": f"{one.replace('.', '-')}.mail.protection.outlook.com"} for one in names}
 
 
-class Engine(MiniEngine):
-    """The small engine with plugins that a nursery forks: as fresh as others, and there at once."""
-
-    def __init__(self, nursery: Nursery, program: Callable[[], None], environment: Mapping[str, str]) -> None:
-        super().__init__(program, environment)
-        self._nursery = nursery
-
-    def _start(self, arguments: Props) -> Plugin:
-        process, port = self._nursery.fork(self._address, self.environment)
-        return ForkedPlugin(process, port, arguments)
-
-
 class Stack:
     """Settings, the secret from the environment, and an engine with its state."""
 
     def __init__(self, world: World, wanted: Values) -> None:
         self.estate, self.wanted, self.secret = world.estate, wanted, OUTBOUND_SECRET
-        self.engine = Engine(world.nursery, self._program, world.estate.environment)
+        self.engine = NurseryEngine(world.nursery, self._program, world.estate.environment)
 
     def _program(self) -> None:
         endpoints = {"caBundle": str(self.estate.ca_file)}
