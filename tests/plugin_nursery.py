@@ -32,6 +32,9 @@ LOADED = (
     "dynamic_providers.mailflow.check_resource",
 )
 """What a plugin imports sooner or later."""
+QUIET = 0.05
+"""Seconds instead of the four tenths that a change waits for others to be committed with: a wait that none of
+these tests is about. The changes of one run come at once here, so they still share their commits."""
 
 
 class Forked:
@@ -48,14 +51,15 @@ class Forked:
 class Nursery:
     """The process that forks; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: float = QUIET) -> None:
+        """`quiet`: how many seconds a plugin waits for more changes before it commits."""
         ours, theirs = socket.socketpair()
         ours.settimeout(30)  # seconds, of which loading everything takes one or two
         self._one_at_a_time = threading.Lock()
         self._asking = ours
         self._answers = ours.makefile("r", encoding="ascii")
         self._process = subprocess.Popen(
-            [sys.executable, "-u", __file__, str(theirs.fileno())],
+            [sys.executable, "-u", __file__, str(theirs.fileno()), str(quiet)],
             cwd=ROOT,
             env={**os.environ, "PULUMI_PROJECT": PROJECT, "PYTHONPATH": str(ROOT)},
             pass_fds=(theirs.fileno(),),
@@ -80,13 +84,14 @@ class Nursery:
         self._process.wait(timeout=10)
 
 
-def serve(asked: socket.socket) -> None:
+def serve(asked: socket.socket, quiet: float) -> None:
     """Load everything, then fork for each line; in a child, return when its plugin ends.
 
     At the end all go: one that was forked too late for its engine has nobody else who knows it.
     """
     for module in LOADED:
         __import__(module)
+    sys.modules["dynamic_providers.gateway.transaction"].QUIET_SECONDS = quiet  # type: ignore[attr-defined] # of a module
     children: set[int] = set()
     for line in asked.makefile("r", encoding="ascii"):
         children -= ended(children)
@@ -122,4 +127,4 @@ def become_plugin(port_to: int, address: str, environment: Mapping[str, str]) ->
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]))

@@ -9,7 +9,7 @@ from typing import Any
 from components.settings import Settings
 from lab.estate import Estate
 from lab.gateway.profile import load_profile, profile_names
-from tests.by_hand import asks_messages
+from tests.hands.acts import asks_messages
 from tests.mini_engine import MiniEngine
 from tests.plugin_nursery import Nursery
 from tests.protocol.drift_bench import DriftEngine

@@ -237,7 +237,7 @@ def is_ours(bench: Bench, address: str) -> bool:
 
 
 def leads_to_data2(bench: Bench, host: str) -> bool:
-    """Whether a smart host is where the gateways take mail from Microsoft 365, or may be: what is not known."""
+    """Whether a smart host is where the gateways take mail from Microsoft 365, or may be."""
     hosts = [member.outbound for member in bench.settings.members if member.outbound]
     known = bench.addresses_if_known(host)
     return host in hosts or not known or any(bench.is_at(one, hosts) for one in known)

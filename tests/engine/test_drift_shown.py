@@ -13,9 +13,8 @@ import pytest
 
 from lab.estate import Estate
 from tests.engine.life import Life
-from tests.hands import INBOUND, OUTBOUND
-from tests.protocol.drift_gateway import FILTER, type_in
-from tests.protocol.drift_tenant import call
+from tests.hands.acts import call, type_in
+from tests.hands.names import FILTER, INBOUND, OUTBOUND
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.estate import Estate
-from tests.by_hand import EVERYTHING, change_everything
 from tests.engine.life import Life, living
+from tests.hands.everything import EVERYTHING, change_everything
 from tests.profile_stacks import complete_profiles, domain_of, stack_of
 from tools.engine import ROOT
 from tools.pulumi_cli import Project

@@ -12,16 +12,9 @@ import yaml
 
 from components.stack_config import NAMESPACE
 from tests.engine.life import Life
-from tests.hands import (
-    FILTER,
-    OUTBOUND,
-    SHOP,
-    TAKE_OVER,
-    THINGS,
-    crowd,
-    fill_domain_with_others,
-    fill_with_others,
-)
+from tests.hands.names import FILTER, OUTBOUND, SHOP
+from tests.hands.others import crowd, fill_domain_with_others, fill_with_others
+from tests.hands.things import TAKE_OVER, THINGS
 from tools.engine import ROOT
 
 pytestmark = pytest.mark.timeout(300)

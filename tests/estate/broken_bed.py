@@ -52,7 +52,9 @@ class Bed:
 
     def type(self, *lines: str, member: int = 0) -> None:
         """What an administrator types at the gateway, committed."""
+        before = len(self.estate.gateway.commits)
         self.type_uncommitted(*lines, 'commit "by hand" y', member=member)
+        assert len(self.estate.gateway.commits) > before, f"nothing came of {lines}"
 
     def type_uncommitted(self, *lines: str, member: int = 0) -> None:
         """Likewise, and the session ends without a commit."""

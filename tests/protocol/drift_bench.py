@@ -7,22 +7,20 @@ estate and state go back to how the first `up` left them.
 from __future__ import annotations
 
 import copy
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
 from dynamic_providers.managed_provider import BARE
 from lab.estate import Estate
-from tests.mini_engine import MiniEngine, Plugin, Props, Run, Saved, struct
-from tests.plugin_nursery import Forked, Nursery
+from tests.hands.acts import Hand
+from tests.mini_engine import Run, Saved
+from tests.nursery_engine import NurseryEngine
+from tests.plugin_nursery import Nursery
 from tests.unit.settings_samples import sample
 
 SECRET, PREVIOUS = "mysecretkey", "olderSecretKey7"
@@ -30,7 +28,6 @@ SECRETS = (SECRET, PREVIOUS, "Practice-Gateway-7!", "Practice~Tenant~Secret~42")
 GONE = "nothing"
 """Stands in `shown` for a side that has no such input."""
 
-Hand = Callable[[Estate], None]
 Shown = dict[str, tuple[Any, Any]]
 """Input, by its path with slashes → (theirs, ours): what the engine's detailed diff would show."""
 
@@ -50,12 +47,11 @@ def values(ca_file: Path) -> dict[str, Any]:
     return {**found, "endpoints": {"caBundle": str(ca_file.resolve())}}
 
 
-class DriftEngine(MiniEngine):
-    """The small engine with plugins from a nursery, and sessions of several verbs."""
+class DriftEngine(NurseryEngine):
+    """An engine with sessions of several verbs."""
 
     def __init__(self, nursery: Nursery, settings: Settings, environment: Mapping[str, str]) -> None:
-        super().__init__(lambda: _integration(settings), environment)
-        self._nursery = nursery
+        super().__init__(nursery, lambda: _integration(settings), environment)
         self._shared: Run | None = None
 
     @contextmanager
@@ -79,25 +75,6 @@ class DriftEngine(MiniEngine):
         self._run, self._seen = Run(), []
         yield self._run
         self._run.lines = said[before:]
-
-    def _plugin(self, provider: str) -> Plugin:
-        with self._starting.setdefault(provider, threading.Lock()):
-            if provider not in self._plugins:
-                process, port = self._nursery.fork(self._address, self.environment)
-                self._plugins[provider] = ForkedPlugin(process, port, self._arguments[provider])
-            return self._plugins[provider]
-
-
-class ForkedPlugin(Plugin):
-    """A plugin that a nursery has forked."""
-
-    def __init__(self, process: Forked, port: int, arguments: Props) -> None:
-        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
-        self._forked = process
-
-    def stop(self) -> None:
-        self._forked.kill()
 
 
 def _integration(settings: Settings) -> None:
@@ -125,7 +102,6 @@ class Bench:
 
     def __init__(self, estate: Estate, nursery: Nursery) -> None:
         self.estate = estate
-        be_quick(estate)
         self._nursery = nursery
         self.engine = self._engine(values(estate.ca_file))
         self.first = self.engine.up()
@@ -150,7 +126,6 @@ class Bench:
     def reset(self) -> None:
         """Back to how the first `up` left it."""
         self.estate.reset()
-        be_quick(self.estate)
         self.estate.restore(self._estate)
         self.engine.state = copy.deepcopy(self._state)
 
@@ -188,14 +163,6 @@ class Bench:
         assert differences(inputs(self.engine.state), self.desired) == {}
         assert preview.operations() == {}
         assert told(refreshed) + told(preview) == []
-
-
-def be_quick(estate: Estate) -> None:
-    """No latencies: they are no part of what is looked at here."""
-    switches = estate.tenant.switches
-    switches.token_latency = switches.read_latency = switches.write_latency = (0.0, 0.0)
-    switches.lag_seconds = 0.0
-    estate.gateway.commit_seconds = 0.0
 
 
 def told(run: Run) -> list[str]:

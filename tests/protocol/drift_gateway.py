@@ -9,51 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.estate import Estate
 from lab.gateway.filter_check import parse
 from lab.gateway.filter_text import Layout, render
 from lab.gateway.profile import load_profile
-from lab.gateway.state import Configuration
-from tests.by_hand import typed
-from tests.protocol.drift_bench import GONE, PREVIOUS, SECRET, Case, Hand
+from tests.hands.acts import Hand, answer, in_tables, type_in
+from tests.hands.names import DOMAIN, FILTER
+from tests.protocol.drift_bench import GONE, PREVIOUS, SECRET, Case
 
-DOMAIN = "bce-demo.com"
 COMMENT = "From Microsoft 365 mail to Cisco Secure Email"
 MX = "bce-demo-com.mail.protection.outlook.com"
 GROUP = "listenerconfig edit OutgoingMail hostaccess edit sendergroup RELAY_O365"
 ROUTE, CONTROL, RECIPIENT = (f"{table}/{DOMAIN}" for table in ("routes", "controls", "recipients"))
-
-
-def type_in(*lines: str) -> Hand:
-    """Lines at the gateway's command line, then a commit."""
-
-    def hand(estate: Estate) -> None:
-        before = len(estate.gateway.commits)
-        seen = estate.gateway.type_by_hand([*lines, 'commit "by hand" Y', "showchanges"])
-        assert len(estate.gateway.commits) == before + 1, seen
-
-    return hand
-
-
-def answer(command: str, dialogue: str, **answers: str) -> Hand:
-    """A command and its dialogue, answered by question."""
-
-    def hand(estate: Estate) -> None:
-        type_in(command, *typed(estate.gateway.profile, dialogue, answers))(estate)
-
-    return hand
-
-
-def in_tables(change: Any) -> Hand:
-    """For what no dialogue of the lab asks: a change of its committed configuration."""
-
-    def hand(estate: Estate) -> None:
-        tables: Configuration = estate.gateway.state.base
-        change(tables)
-        estate.gateway.state.version += 1
-
-    return hand
-
 
 # --- SMTP routes --------------------------------------------------------------------------------------------
 
@@ -300,8 +266,6 @@ POLICIES = [
 ]
 
 # --- message filter -----------------------------------------------------------------------------------------
-
-FILTER = "office365_outbound"
 
 
 def script(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.estate import Estate
-from tests.hands import BYPASS, INBOUND, OUTBOUND
-from tests.protocol.drift_bench import GONE, Bench, Case, Hand, Shown
-from tests.protocol.drift_gateway import DOMAIN, FILTER, GROUP, script, type_in
+from tests.hands.acts import Hand, all_of, call, type_in
+from tests.hands.names import BYPASS, DOMAIN, FILTER, INBOUND, OUTBOUND
+from tests.protocol.drift_bench import GONE, Bench, Case, Shown
+from tests.protocol.drift_gateway import GROUP, script
 from tests.protocol.drift_keys import MODELS
-from tests.protocol.drift_tenant import LABELS, all_of, call
+from tests.protocol.drift_tenant import LABELS
 
 HAT = "listenerconfig edit OutgoingMail hostaccess"
 STAY = ("tenant", "gateway", "listener", "name", "placement", "group", "header")

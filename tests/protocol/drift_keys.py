@@ -19,7 +19,7 @@ from dynamic_providers.gateway.smtp_routes import SmtpRoutesInputs
 from dynamic_providers.model import Model
 from lab.estate import Estate
 from lab.gateway import state
-from tests.hands import BYPASS, INBOUND, OUTBOUND
+from tests.hands.names import BYPASS, INBOUND, OUTBOUND
 from tests.protocol.drift_bench import Case
 
 MODELS: Mapping[str, type[Model]] = {

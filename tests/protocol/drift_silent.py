@@ -12,19 +12,10 @@ from lab.estate import Estate
 from lab.gateway.profile import load_profile
 from lab.gateway.state import Configuration
 from lab.tenant.server import LabTenant
-from tests.hands import BYPASS, INBOUND, OUTBOUND
-from tests.protocol.drift_bench import PREVIOUS, SECRET, Hand
-from tests.protocol.drift_gateway import (
-    AS_IT_IS,
-    FILTER,
-    THE_GUIDES,
-    answer,
-    in_tables,
-    rewritten,
-    script,
-    type_in,
-)
-from tests.protocol.drift_tenant import all_of, call
+from tests.hands.acts import Hand, all_of, answer, call, in_tables, type_in
+from tests.hands.names import BYPASS, FILTER, INBOUND, OUTBOUND
+from tests.protocol.drift_bench import PREVIOUS, SECRET
+from tests.protocol.drift_gateway import AS_IT_IS, THE_GUIDES, rewritten, script
 
 HAT = "listenerconfig edit OutgoingMail hostaccess"
 RAT = "listenerconfig edit IncomingMail rcptaccess"

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.estate import Estate
 from lab.tenant.rule_properties import ACTIONS, CONDITIONS, EXCEPTIONS, NEED_EACH_OTHER, PROPERTIES, SETTINGS
-from tests.hands import BYPASS, INBOUND, OUTBOUND
-from tests.protocol.drift_bench import GONE, SECRET, Case, Hand
+from tests.hands.acts import call
+from tests.hands.names import BYPASS, INBOUND, OUTBOUND
+from tests.protocol.drift_bench import GONE, SECRET, Case
 from tests.protocol.exchange_parts import something
 
 RULES = {"inbound-rule": BYPASS, "outbound-rule": OUTBOUND}
@@ -27,21 +27,6 @@ LABELS = {
     "inbound-rule": f"transport rule «{BYPASS}»",
     "outbound-rule": f"transport rule «{OUTBOUND}»",
 }
-
-
-def call(cmdlet: str, **parameters: Any) -> Hand:
-    def hand(estate: Estate) -> None:
-        estate.tenant.invoke_by_hand(cmdlet, **parameters)
-
-    return hand
-
-
-def all_of(*hands: Hand) -> Hand:
-    def hand(estate: Estate) -> None:
-        for one in hands:
-            one(estate)
-
-    return hand
 
 
 def other(resource: str, parts: Mapping[str, Any]) -> tuple[dict[str, tuple[Any, Any]], tuple[str, ...]]:

@@ -20,6 +20,14 @@ from lab.tenant.switches import Switches
 
 ANCHOR = "APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 SCOPE = "https://outlook.office365.com/.default"
+CONNECTOR = {
+    "Name": "Outbound to Cisco CES",
+    "ConnectorType": "Partner",
+    "IsTransportRuleScoped": True,
+    "UseMXRecord": False,
+    "SmartHosts": ["198.51.100.186"],
+    "TlsSettings": "EncryptionOnly",
+}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import get_args, get_type_hints
 import pytest
 
 from dynamic_providers.managed_provider import ManagedProvider
-from lab.estate import Estate
 from lab.tenant.switches import Rendering
 from tests.plugin_nursery import Nursery
 from tests.protocol import drift_gateway, drift_gone, drift_tenant
@@ -33,13 +32,14 @@ from tests.protocol.drift_silent import (
     Silent,
     rendering,
 )
+from tests.protocol.estate_kit import running
 
 CASES = [*drift_gateway.CASES, *drift_tenant.CASES]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with Nursery() as nursery, Estate(tmp_path_factory.mktemp("drift")) as estate:
+def shared() -> Iterator[Bench]:
+    with Nursery() as nursery, running("new") as estate:
         yield Bench(estate, nursery)
 
 

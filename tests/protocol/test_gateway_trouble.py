@@ -1,20 +1,12 @@
 """The gateway driver in bad weather: one clear line with what to do, and nothing stays half done."""
 
-import socket
-import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import paramiko
 import pytest
 
 from dynamic_providers import engine
-from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.gateway import filter_text, smtp_routes
-from dynamic_providers.gateway.cluster import ClusterModeError, MemberDisconnectedError
 from dynamic_providers.gateway.commit import (
     CommitRefusedError,
     CommitUnknownError,
@@ -25,215 +17,21 @@ from dynamic_providers.gateway.commit import (
 from dynamic_providers.gateway.dialogue import (
     AnswerRefusedError,
     NotAskedError,
-    OverrideError,
     UnknownQuestionError,
 )
 from dynamic_providers.gateway.listeners import ListenerMissingError
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.sender_group import PolicyMissingError
-from dynamic_providers.gateway.shell import ConnectionLostError, PassphraseWantedError
-from dynamic_providers.gateway.ssh import (
-    HostKeyDiffersError,
-    JumpHostRefusedError,
-    LoginRefusedError,
-    NoCredentialError,
-    OldAlgorithmsError,
-    UnreachableError,
-)
-from dynamic_providers.gateway.transaction import NotAvailableError, Session
+from dynamic_providers.gateway.shell import ConnectionLostError
+from dynamic_providers.gateway.transaction import Session
 from lab.estate import Estate
-from tests.protocol.gateway_life import Props, Stack, connection, plugin, wanted
+from tests.protocol import gateway_kit as kit
+from tests.protocol.estate_kit import running
+from tests.protocol.gateway_kit import DOMAIN
+from tests.protocol.gateway_life import Props, Stack, plugin, wanted
+from tests.protocol.gateway_talk import pending, show_changes
 
-DOMAIN = "contoso.example"
-OTHER_KEY = "SHA256:" + "A" * 43
-
-
-def make(profile: str) -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), profile) as estate:
-        yield estate
-
-
-@pytest.fixture(scope="module")
-def new() -> Iterator[Estate]:
-    yield from make("new")
-
-
-@pytest.fixture(scope="module")
-def clustered() -> Iterator[Estate]:
-    yield from make("cluster")
-
-
-@pytest.fixture
-def estate(new: Estate) -> Iterator[Estate]:
-    at_first = new.snapshot()
-    yield new
-    new.reset()
-    new.restore(at_first)
-
-
-@pytest.fixture
-def cluster(clustered: Estate) -> Iterator[Estate]:
-    at_first = clustered.snapshot()
-    yield clustered
-    clustered.reset()
-    clustered.restore(at_first)
-
-
-def read_routes(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch, gateway: GatewayConnection | None = None
-) -> Any:
-    with plugin(estate, monkeypatch, gateway) as live:
-        return live.read(smtp_routes.TABLE, smtp_routes._read)
-
-
-def member(estate: Estate, **changes: Any) -> GatewayConnection:
-    there = connection(estate)
-    first = there.members[0].model_copy(update=changes)
-    return there.model_copy(update={"members": (first, *there.members[1:])})
-
-
-def test_a_wrong_host_key_is_refused_before_any_credential_is_sent(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = estate.journal.mark()
-    with pytest.raises(
-        HostKeyDiffersError, match=rf"it shows ssh-ed25519 SHA256:\S+, expected {OTHER_KEY}"
-    ) as caught:
-        read_routes(estate, monkeypatch, member(estate, host_key=OTHER_KEY))
-    assert "ask its owner" in str(caught.value).lower()
-    assert estate.journal.count("gateway", "login", since=start) == 0
-    assert estate.journal.count("gateway", "login-failed", since=start) == 0
-
-
-def test_a_wrong_password(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    with plugin(estate, monkeypatch) as live:
-        monkeypatch.setenv("GATEWAY_PASSWORD", "not-the-password")
-        with pytest.raises(LoginRefusedError, match="user «admin» is refused") as caught:
-            live.read(smtp_routes.TABLE, smtp_routes._read)
-    assert "not-the-password" not in str(caught.value)
-    assert "GATEWAY_PASSWORD" in str(caught.value)
-
-
-def test_a_passphrase_that_has_expired(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate.gateway.password_expired = True
-    with pytest.raises(PassphraseWantedError, match="set a new passphrase"):
-        read_routes(estate, monkeypatch)
-
-
-def test_nothing_to_log_in_with(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    with plugin(estate, monkeypatch) as live:
-        monkeypatch.delenv("GATEWAY_PASSWORD")
-        with pytest.raises(NoCredentialError, match="Set GATEWAY_PASSWORD or GATEWAY_KEY_FILE"):
-            live.read(smtp_routes.TABLE, smtp_routes._read)
-
-
-@pytest.mark.parametrize("method", ["password", "keyboard-interactive", "publickey"])
-def test_every_way_to_log_in(estate: Estate, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    estate.gateway.auth_methods = (method,)
-    start = estate.journal.mark()
-    with plugin(estate, monkeypatch) as live:
-        if method == "publickey":
-            monkeypatch.setenv("GATEWAY_KEY_FILE", str(estate.gateway.private_key_path))
-        assert live.read(smtp_routes.TABLE, smtp_routes._read)
-    (login,) = estate.journal.events("gateway", "login", since=start)
-    assert login.detail["method"] == method
-
-
-def test_a_key_with_a_passphrase(estate: Estate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-
-    plain = serialization.load_ssh_private_key(estate.gateway.private_key_path.read_bytes(), None)
-    locked = tmp_path / "key"
-    locked.write_bytes(
-        plain.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.OpenSSH,
-            serialization.BestAvailableEncryption(b"open sesame"),
-        )
-    )
-    with plugin(estate, monkeypatch) as live:
-        monkeypatch.delenv("GATEWAY_PASSWORD")
-        monkeypatch.setenv("GATEWAY_KEY_FILE", str(locked))
-        with pytest.raises(NoCredentialError, match="GATEWAY_KEY_PASSPHRASE"):
-            live.read(smtp_routes.TABLE, smtp_routes._read)
-    with plugin(estate, monkeypatch) as live:  # a new process: one remembers for a while that it was refused
-        monkeypatch.delenv("GATEWAY_PASSWORD")
-        monkeypatch.setenv("GATEWAY_KEY_PASSPHRASE", "open sesame")
-        assert live.read(smtp_routes.TABLE, smtp_routes._read)
-
-
-def test_nobody_answers(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate.gateway.refuse_connections = True
-    with pytest.raises(UnreachableError, match=r"esa1\.bce-demo\.example"):
-        read_routes(estate, monkeypatch)
-
-
-def test_what_answers_is_not_ssh(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            other, _ = server.accept()
-            other.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
-            other.close()
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(UnreachableError, match="the SSH connection does not come about"):
-            read_routes(estate, monkeypatch, member(estate, host="127.0.0.1", port=server.getsockname()[1]))
-        thread.join()
-
-
-def test_sha_1_only(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate.gateway.sha1_only = True
-    with pytest.raises(OldAlgorithmsError, match="sshconfig"):
-        read_routes(estate, monkeypatch)
-
-
-def test_several_gateways_without_a_cluster_are_not_available_yet(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(NotAvailableError, match="not available yet"):
-        read_routes(cluster, monkeypatch, connection(cluster).model_copy(update={"cluster": False}))
-
-
-def test_a_clustered_gateway_that_the_settings_call_single(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = connection(cluster)
-    single = there.model_copy(update={"cluster": False, "members": there.members[:1]})
-    with pytest.raises(ClusterModeError, match="it is in a cluster"):
-        read_routes(cluster, monkeypatch, single)
-
-
-def test_a_single_gateway_that_the_settings_call_clustered(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ClusterModeError, match="cannot go to the cluster's level"):
-        read_routes(estate, monkeypatch, connection(estate).model_copy(update={"cluster": True}))
-
-
-def test_the_jump_hosts_key_is_pinned(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = connection(cluster)
-    assert there.jump_host
-    wrong = there.model_copy(update={"jump_host": there.jump_host.model_copy(update={"host_key": OTHER_KEY})})
-    with pytest.raises(HostKeyDiffersError, match=r"jump host f10-ssh\.c3s2\.iphmx\.com"):
-        read_routes(cluster, monkeypatch, wrong)
-
-
-def test_the_jump_host_refuses_the_key(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    paramiko.ECDSAKey.generate().write_private_key_file(str(other))
-    with plugin(cluster, monkeypatch) as live:
-        monkeypatch.setenv("GATEWAY_KEY_FILE", str(other))
-        with pytest.raises(JumpHostRefusedError, match="user «dh-user» with this key is refused"):
-            live.read(smtp_routes.TABLE, smtp_routes._read)
-
-
-def test_the_jump_host_does_not_lead_on(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(JumpHostRefusedError, match=r"does not lead on to elsewhere\.example"):
-        read_routes(cluster, monkeypatch, member(cluster, host="elsewhere.example"))
+new, clustered, estate, cluster = kit.new, kit.clustered, kit.new_estate, kit.cluster
 
 
 @pytest.mark.parametrize("key", ["recipientAccess", "senderGroup"])
@@ -273,16 +71,8 @@ def test_an_unknown_question_leaves_nothing_behind(estate: Estate, monkeypatch: 
     assert estate.journal.count("gateway", "commit-started", since=start) == 0
 
 
-def show_changes(session: Session) -> str:
-    return session.shell.command("showchanges").text
-
-
-def pending(text: str) -> bool:
-    return "no changes" not in text.lower()
-
-
 def test_a_release_that_does_not_ask_for_the_messages_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    for estate in make("no-messages-limit"):
+    with running("no-messages-limit") as estate:
         before = estate.gateway.dump()
         ours = Stack({"destinationControls": wanted()["destinationControls"]})
         with plugin(estate, monkeypatch), pytest.raises(NotAskedError, match="Destination Controls"):
@@ -293,7 +83,7 @@ def test_a_release_that_does_not_ask_for_the_messages_limit(monkeypatch: pytest.
 
 def test_the_strange_profile_stops_safely(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks in one table what nobody knows: that table is left alone, the others are set up."""
-    for estate in make("strange"):
+    with running("strange") as estate:
         before = estate.gateway.dump()
         with plugin(estate, monkeypatch) as live:
             with pytest.raises(UnknownQuestionError, match="telemetry class"):
@@ -434,36 +224,6 @@ def test_nothing_is_committed_for_an_engine_that_is_gone(
         Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
     assert estate.journal.count("gateway", "commit-started", since=start) == 0
     assert estate.gateway.dump() == before
-
-
-@pytest.mark.parametrize("level", ["machine", "group"])
-def test_own_settings_of_a_machine_or_group_are_refused_before_the_first_write(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch, level: str
-) -> None:
-    name = cluster.gateway.members[1].host if level == "machine" else cluster.gateway.groups[0]
-    cluster.gateway.override((level, name), "smtproutes")
-    before, start = cluster.gateway.dump(), cluster.journal.mark()
-    with plugin(cluster, monkeypatch), pytest.raises(OverrideError, match="without effect there"):
-        Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
-    assert cluster.journal.count("gateway", "write", since=start) == 0
-    assert cluster.gateway.dump() == before
-
-
-@pytest.mark.parametrize("notice", ["command", "verb"])
-def test_no_override_is_seen_where_there_is_none(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch, notice: str
-) -> None:
-    cluster.gateway.notice = notice
-    with plugin(cluster, monkeypatch):
-        assert Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up() == ["create smtpRoutes"]
-
-
-def test_a_member_that_is_not_connected(cluster: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cluster.gateway.dump()
-    cluster.gateway.disconnected = {cluster.gateway.members[1].host}
-    with plugin(cluster, monkeypatch), pytest.raises(MemberDisconnectedError, match="esa2"):
-        Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
-    assert cluster.gateway.dump() == before
 
 
 def test_a_filter_that_is_refused(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from lab.gateway.jump import JumpHost
 from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
 from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
 
 ONE, TWO = "esa1.hc1234-56.c3s2.iphmx.com", "esa2.hc1234-56.c3s2.iphmx.com"
 ROUTE = "smtproutes new a.example b.example"
@@ -23,20 +24,12 @@ NOTICE = (
 )
 
 
+running_gateway, gateway = kit.running_gateway, kit.gateway
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    with LabGateway(load_profile("cluster"), Journal(), tmp_path_factory.mktemp("gateway")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before = shared.snapshot()
-    shared.reset()
-    shared.commit_seconds = 0
-    yield shared
-    shared.restore(before)
-    shared.journal.forget_hooks()
+def release() -> str:
+    return "cluster"
 
 
 @pytest.fixture

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncssh
 import pytest
 
 from lab.gateway.hand import Stuck
-from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
-from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
 
 ADD = "smtproutes new mine.example mx.mine.example"
 OTHER = "smtproutes new other.example mx.other.example"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    with LabGateway(load_profile("new"), Journal(), tmp_path_factory.mktemp("gateway")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before = shared.snapshot()
-    shared.reset()
-    shared.commit_seconds = 0
-    yield shared
-    shared.restore(before)
-    shared.journal.forget_hooks()
+release, running_gateway, gateway = kit.release, kit.running_gateway, kit.gateway
 
 
 def has(gateway: LabGateway, domain: str) -> bool:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from lab.gateway.filter_check import parse
 from lab.gateway.filter_language import FilterError, actions
 from lab.gateway.filter_text import Layout, render
-from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
-from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
 
 LAYOUTS = [
     Layout(),
@@ -58,20 +55,7 @@ BAD = {
     "if: if true { deliver(); }": "",
     "1a: if true { deliver(); }": "near '1'",
 }
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    with LabGateway(load_profile("new"), Journal(), tmp_path_factory.mktemp("gateway")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before = shared.snapshot()
-    shared.commit_seconds = 0
-    yield shared
-    shared.restore(before)
+release, running_gateway, gateway = kit.release, kit.running_gateway, kit.gateway
 
 
 @pytest.mark.parametrize("text", GOOD)

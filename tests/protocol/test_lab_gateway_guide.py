@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
-from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
 
 COMMENT = "From Microsoft 365 mail to Cisco Secure Email"
 CIPHERS = (
@@ -117,18 +115,12 @@ def guide(release: str) -> list[str]:
     ]
 
 
+running_gateway, gateway = kit.running_gateway, kit.gateway
+
+
 @pytest.fixture(scope="module", params=RELEASES)
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    folder = tmp_path_factory.mktemp("gateway")
-    with LabGateway(load_profile(request.param), Journal(), folder) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before = shared.snapshot()
-    yield shared
-    shared.restore(before)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def block(dump: str, heading: str) -> dict[str, str]:

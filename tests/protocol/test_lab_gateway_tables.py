@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
-from lab.journal import Journal
+from tests.protocol import lab_gateway_kit as kit
 
 HAT = "listenerconfig edit OutgoingMail hostaccess"
 RAT = "listenerconfig edit IncomingMail rcptaccess"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabGateway]:
-    with LabGateway(load_profile("new"), Journal(), tmp_path_factory.mktemp("gateway")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared: LabGateway) -> Iterator[LabGateway]:
-    before = shared.snapshot()
-    shared.reset()
-    shared.commit_seconds = 0
-    yield shared
-    shared.restore(before)
+release, running_gateway, gateway = kit.release, kit.running_gateway, kit.gateway
 
 
 def commit(gateway: LabGateway, *lines: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +17,9 @@ from lab.estate import Estate
 from lab.gateway.state import Target
 from lab.journal import Event
 from tests.mini_engine import Refused
-from tests.plugin_nursery import Nursery
 from tests.profile_stacks import Stacks, complete_profiles
+from tests.protocol import estate_kit
+from tests.protocol.estate_kit import put_back, running
 from tests.protocol.gateway_life import Stack, plugin, wanted
 
 DOMAIN, THEIRS = "contoso.example", "theirs.example"
@@ -28,30 +27,25 @@ Changes = dict[str, Entry | None]
 REASON = "The listener configuration is not valid."
 
 
-@pytest.fixture(scope="module")
-def stacks() -> Iterator[Stacks]:
-    with Nursery() as nursery:
-        yield Stacks(nursery)
+stacks = estate_kit.stacks
 
 
 @pytest.fixture(scope="module", params=complete_profiles())
 def whole(request: pytest.FixtureRequest) -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), request.param) as estate:
+    with running(request.param) as estate:
         yield estate
 
 
 @pytest.fixture
 def estate(whole: Estate) -> Iterator[Estate]:
-    at_first = whole.snapshot()
-    yield whole
-    whole.reset()
-    whole.restore(at_first)
+    with put_back(whole) as estate:
+        yield estate
 
 
 @pytest.fixture
 def cluster() -> Iterator[Estate]:
     """For what is the same on every release: the one with most to it."""
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "cluster") as estate:
+    with running("cluster") as estate:
         yield estate
 
 

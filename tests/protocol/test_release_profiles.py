@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.estate import Estate
-from tests.by_hand import EVERYTHING, TAKE_OVER, change_everything
+from tests.hands.everything import EVERYTHING, change_everything
+from tests.hands.things import TAKE_OVER
 from tests.mini_engine import MiniEngine, Props, Refused
-from tests.plugin_nursery import Nursery
 from tests.profile_stacks import Stacks, complete_profiles, domain_of
+from tests.protocol import estate_kit
+from tests.protocol.estate_kit import put_back, running
 
 WRITES = {"write", "commit-started", "commit", "effect"}
 
 
-@pytest.fixture(scope="module")
-def stacks() -> Iterator[Stacks]:
-    with Nursery() as nursery:
-        yield Stacks(nursery)
+stacks = estate_kit.stacks
 
 
 @pytest.fixture(scope="module", params=complete_profiles())
 def whole(request: pytest.FixtureRequest) -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), request.param) as estate:
+    with running(request.param) as estate:
         yield estate
 
 
 @pytest.fixture
 def estate(whole: Estate) -> Iterator[Estate]:
-    at_first = whole.snapshot()
-    yield whole
-    whole.reset()
-    whole.restore(at_first)
+    with put_back(whole) as estate:
+        yield estate
 
 
 def domain(estate: Estate) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +12,9 @@ from dynamic_providers.gateway.snapshot import PROVIDERS
 from lab.estate import Estate
 from lab.gateway.state import Configuration, Target
 from tests.mini_engine import Refused
-from tests.plugin_nursery import Nursery
 from tests.profile_stacks import Stacks
+from tests.protocol import estate_kit
+from tests.protocol.estate_kit import put_back, running
 from tests.protocol.gateway_life import Stack, plugin, wanted
 
 QUESTION = r"telemetry class"
@@ -77,30 +76,22 @@ EDITS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def stacks() -> Iterator[Stacks]:
-    with Nursery() as nursery:
-        yield Stacks(nursery)
+stacks = estate_kit.stacks
 
 
 @pytest.fixture(scope="module")
 def strange() -> Iterator[Estate]:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Estate(Path(folder), "strange", commit_seconds=0.0) as estate,
-    ):
+    with running("strange") as estate:
         yield estate
 
 
 @pytest.fixture
 def estate(strange: Estate) -> Iterator[Estate]:
     """It asks strange things only when a test says so."""
-    at_first = strange.snapshot()
     assert strange.gateway.strange_question
-    strange.gateway.strange_question = False
-    yield strange
-    strange.reset()
-    strange.restore(at_first)
+    with put_back(strange) as estate:
+        estate.gateway.strange_question = False
+        yield estate
 
 
 def stack(key: str) -> Stack:
@@ -169,7 +160,7 @@ def test_a_whole_stack(stacks: Stacks, strange: Estate) -> None:
 
 
 def test_a_release_that_has_no_messages_limit(stacks: Stacks) -> None:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "no-messages-limit") as estate:
+    with running("no-messages-limit") as estate:
         before, mark = estate.dump(), estate.journal.mark()
         engine = stacks.engine(estate)
         with pytest.raises(Refused, match="Mail Policies > Destination Controls"):
@@ -181,7 +172,7 @@ def test_a_release_that_has_no_messages_limit(stacks: Stacks) -> None:
 
 
 def test_a_release_that_has_no_messages_limit_serves_a_stack_without_throttle(stacks: Stacks) -> None:
-    with tempfile.TemporaryDirectory() as folder, Estate(Path(folder), "no-messages-limit") as estate:
+    with running("no-messages-limit") as estate:
         before, engine = estate.dump(), stacks.engine(estate, {"inbound": {"throttle": "none"}})
         engine.up()
         assert "destination bce-demo.com" in estate.dump()

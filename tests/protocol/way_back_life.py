@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pytest
+
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
+from lab.demo import sections
 from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import OUTBOUND_SECRET
-from tests.hands import DOMAIN, SHOP, TAKE_OVER, THINGS, crowd, fill_with_others
-from tests.mini_engine import MiniEngine, Plugin, Props, Run, StateFile
+from tests.hands.names import DOMAIN, SHOP
+from tests.hands.others import crowd, fill_with_others
+from tests.hands.things import TAKE_OVER, THINGS
+from tests.mini_engine import Run, StateFile
+from tests.nursery_engine import NurseryEngine
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import ForkedPlugin
+from tests.protocol.estate_kit import running
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
@@ -44,24 +50,12 @@ def domains(*names: str) -> Values:
     return {one: {"microsoftMx": f"{one.replace('.', '-')}.mail.protection.outlook.com"} for one in names}
 
 
-class Engine(MiniEngine):
-    """The small engine with plugins that a nursery forks: as fresh as others, and there at once."""
-
-    def __init__(self, nursery: Nursery, program: Callable[[], None], environment: Mapping[str, str]) -> None:
-        super().__init__(program, environment)
-        self._nursery = nursery
-
-    def _start(self, arguments: Props) -> Plugin:
-        process, port = self._nursery.fork(self._address, self.environment)
-        return ForkedPlugin(process, port, arguments)
-
-
 class Stack:
     """Settings, the secret from the environment, and an engine with its state."""
 
     def __init__(self, world: World, wanted: Values) -> None:
         self.estate, self.wanted, self.secret = world.estate, wanted, OUTBOUND_SECRET
-        self.engine = Engine(world.nursery, self._program, world.estate.environment)
+        self.engine = NurseryEngine(world.nursery, self._program, world.estate.environment)
 
     def _program(self) -> None:
         endpoints = {"caBundle": str(self.estate.ca_file)}
@@ -132,22 +126,9 @@ class World:
         return stack, known
 
 
-def objects(dump: str) -> dict[str, list[str]]:
-    """A dump taken apart: heading → its lines."""
-    found: dict[str, list[str]] = {}
-    heading = ""
-    for line in dump.splitlines():
-        if line.startswith("  "):
-            found[heading].append(line.strip())
-        elif line:
-            heading = line
-            found[heading] = []
-    return found
-
-
 def ours(dump: str) -> dict[str, list[str]]:
     """What the dump shows of the things that a stack manages, less comments and absolute numbers."""
-    found, headings = objects(dump), [thing.heading for thing in THINGS.values()]
+    found, headings = sections(dump), [thing.heading for thing in THINGS.values()]
     return {
         heading: [line for line in found[heading] if not line.startswith(NOT_COMPARED)]
         for heading in headings
@@ -157,5 +138,18 @@ def ours(dump: str) -> dict[str, list[str]]:
 
 def changed(then: str, now: str) -> list[str]:
     """Headings of the objects in which two dumps differ, for a test's message."""
-    one, other = objects(then), objects(now)
+    one, other = sections(then), sections(now)
     return sorted(heading for heading in {*one, *other} if one.get(heading) != other.get(heading))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with Nursery() as nursery, running("new") as estate:
+        yield World(estate, nursery)
+
+
+def as_before(world: World, before: str) -> bool:
+    """Whether the estate is as it was; if not, pytest shows which objects are not."""
+    wrong = changed(before, world.estate.dump())
+    assert wrong == []
+    return world.estate.dump() == before

@@ -1,0 +1,42 @@
+"""In which order workers get the files, when tests run at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+LONGEST_FIRST = (
+    "protocol/test_drift.py",
+    "protocol/test_way_back.py",
+    "protocol/test_way_back_settings.py",
+    "engine/test_secrets.py",
+    "engine/test_release_profiles.py",
+    "engine/test_way_back.py",
+    "engine/test_killed_engine.py",
+    "engine/test_one_clear_line.py",
+    "protocol/test_gateway_by_hand.py",
+    "protocol/test_release_profiles.py",
+    "protocol/test_way_back_at_random.py",
+    "engine/test_drift_shown.py",
+    "engine/test_cost.py",
+)
+"""Files that take half a minute or more. Begun last, one of them would keep the other workers waiting."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are handed out as they are collected; by itself pytest-xdist begins with those of most tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest first, in workers only: one process alone begins with what fails soonest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    name = item.path.relative_to(TESTS).as_posix()
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)

@@ -1,0 +1,35 @@
+"""The small engine with plugins that a nursery forks: as fresh as others, and there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from tests.mini_engine import MiniEngine, Plugin, Props, struct
+from tests.plugin_nursery import Forked, Nursery
+
+
+class ForkedPlugin(Plugin):
+    """A plugin that a nursery has forked."""
+
+    def __init__(self, process: Forked, port: int, arguments: Props) -> None:
+        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
+        self._forked = process
+
+    def stop(self) -> None:
+        self._forked.kill()
+
+
+class NurseryEngine(MiniEngine):
+    """An engine whose plugins are forked."""
+
+    def __init__(self, nursery: Nursery, program: Callable[[], None], environment: Mapping[str, str]) -> None:
+        super().__init__(program, environment)
+        self._nursery = nursery
+
+    def _start(self, arguments: Props) -> Plugin:
+        process, port = self._nursery.fork(self._address, self.environment)
+        return ForkedPlugin(process, port, arguments)
