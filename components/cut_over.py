@@ -37,7 +37,7 @@ class CutOver(pulumi.ComponentResource):
         self._mx({"microsoft"}, opened)
         arrives = self._check("inbound-check", "mx", [*self._ready, *moved], moved) if moved else []
         if closed:
-            shut = self._lock_down(closed=True, after=[*self._ready, *moved, *arrives])
+            shut = self._lock_down(closed=True, after=[*self._ready, *moved, *arrives], moved=moved)
             self._check("side-entrance-check", "sideEntrance", [shut], [shut])
         if self._settings.lockdown == "report":
             self._report()
@@ -100,8 +100,14 @@ class CutOver(pulumi.ComponentResource):
             )
         ]
 
-    def _lock_down(self, *, closed: bool, after: Sequence[pulumi.Resource]) -> LockDown:
-        """There from the start, open: what goes is removed last, and an MX that moves back must not wait."""
+    def _lock_down(
+        self,
+        *,
+        closed: bool,
+        after: Sequence[pulumi.Resource],
+        moved: Sequence[MxRecords | MxCheck] = (),
+    ) -> LockDown:
+        """There from the start, open: what goes is removed last, and an MX that moves back comes after it."""
         settings = self._settings
         hosts = [one.host for one in settings.inbound.mx_hosts or ()]
         return LockDown(
@@ -114,6 +120,8 @@ class CutOver(pulumi.ComponentResource):
             gateways=settings.sender_addresses,
             allow=settings.inbound.allowed_senders,
             acknowledged=settings.acknowledged("lockdown"),
+            mx_settled=pulumi.Output.all(*(one.settledAt for one in moved)).apply(_known),
+            settle=round(settings.settle.rule.total_seconds()),
             opts=self._context.on_exchange(self, depends_on=after),
         )
 
@@ -127,3 +135,8 @@ class CutOver(pulumi.ComponentResource):
             allow=settings.inbound.allowed_senders,
             opts=self._context.on_exchange(self),
         )
+
+
+def _known(moments: Sequence[str | None]) -> list[str]:
+    """Those of MX sets that ever changed."""
+    return [one for one in moments if one]

@@ -215,7 +215,9 @@ class SettleSettings(Model):
     """How long something may act after it was removed or changed: what it led to stays that long."""
 
     rule: Duration = Field(
-        timedelta(minutes=60), description="For the outbound rule. Source: Microsoft Learn, mail flow rules."
+        timedelta(minutes=60),
+        description="For the outbound rule, and for the lock-down when it is opened."
+        " Source: Microsoft Learn, mail flow rules.",
     )
     mx: Annotated[Duration | None, OrWord("ttl")] = Field(
         _TTL, description="For an MX record; ttl: the time to live of the record that went."

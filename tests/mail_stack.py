@@ -9,8 +9,8 @@ from typing import Any
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
 from lab.estate import Estate
+from tests.nursery_engine import NurseryEngine
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import DriftEngine
 from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
@@ -52,7 +52,7 @@ def change(values: Values, changes: Changes) -> None:
             inner[place[-1]] = value
 
 
-class MailStack(DriftEngine):
+class MailStack(NurseryEngine):
     """A small engine over that stack, or over other `values`; `set` changes its settings between two runs.
 
     `environment`: the second tenant's, say, if not the estate's own.
@@ -69,8 +69,7 @@ class MailStack(DriftEngine):
         self.values = given or values(estate)
         change(self.values, changes or {})
         variables = environment or estate.environment
-        super().__init__(nursery, Settings.from_config(self.values, variables), variables)
-        self.program = self._program
+        super().__init__(nursery, self._program, variables)
 
     def set(self, changes: Changes, environment: Mapping[str, str] | None = None) -> None:
         """Change settings, and environment variables (secrets), as an operator does between two runs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.settings import SharedGatewaySettings
@@ -13,8 +12,8 @@ from lab.estate import Estate, EstateSnapshot
 from lab.tenant.practice import FABRIKAM
 from tests.mail_stack import Changes, MailStack, Values, change, values
 from tests.mini_engine import StateFile
+from tests.nursery_engine import NurseryEngine
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import DriftEngine
 
 A_DOMAIN, B_DOMAIN = "bce-demo.com", "fabrikam.example"
 A_SECRET, B_SECRET = "mysecretkey", "fabrikamKey8"
@@ -55,22 +54,21 @@ def second_values(estate: Estate) -> Values:
     return found
 
 
-class GatewayStack(DriftEngine):
+class GatewayStack(NurseryEngine):
     """A small engine over the gateway's own stack; `set` changes its settings between two runs."""
 
     def __init__(self, nursery: Nursery, estate: Estate) -> None:
         self.values = gateway_values(estate)
         environment = {"M365SE_CONNECT": "", "GATEWAY_PASSWORD": ""}  # nothing of any tenant
         environment = {name: estate.environment[name] for name in environment}
-        super().__init__(nursery, self._settings(environment), environment)
-        self.program = lambda: SharedGateway("shared-gateway", self._settings(self.environment))
+        super().__init__(nursery, self._program, environment)
 
     def set(self, changes: Changes) -> None:
         """Change settings, as an operator does between two runs."""
         change(self.values, changes)
 
-    def _settings(self, environment: Mapping[str, str]) -> SharedGatewaySettings:
-        return SharedGatewaySettings.from_config(self.values, environment)
+    def _program(self) -> None:
+        SharedGateway("shared-gateway", SharedGatewaySettings.from_config(self.values, self.environment))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,18 @@
 Two holes, two switches: RestrictDomainsToIPAddresses of the inbound connector (mail from anywhere else is
 refused, 550 5.7.51) and RejectDirectSend of the organization (550 5.7.68). Both take up to half an hour.
 While it is shut, the connector's own resource leaves the restriction alone: see `lockedDownByOthers`.
+
+It shuts only when nobody uses the MX before any more, and is open only when that time has passed: an MX that
+moves back comes after it, and must not lead to where mail is still refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult
-from pydantic import Field
+from pulumi.dynamic import CheckFailure, CheckResult, UpdateResult
+from pydantic import AwareDatetime, Field
 
 from dynamic_providers import connections, report
 from dynamic_providers.entries import (
@@ -33,6 +37,7 @@ from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.exchange.lock_down_gate import others_who_deliver, wrong_mx
 from dynamic_providers.exchange.organization import reject_direct_send, rejects_direct_send
 from dynamic_providers.exchange.past_gateway import Flow, each_once
+from dynamic_providers.exchange.settling import LONGEST, clock, wait_until
 from dynamic_providers.field_types import Domain, ExchangeName, Flag, HostName, InitialDomain, SenderAddress
 from dynamic_providers.managed_provider import ManagedProvider
 from dynamic_providers.managed_resource import ManagedResource
@@ -43,6 +48,10 @@ DIRECT_SEND: Final = "rejectDirectSend"
 SWITCHES: Final = (RESTRICTION, DIRECT_SEND)
 _PARAMETER: Final = "RestrictDomainsToIPAddresses"
 _ON: Final[Entry] = {"on": True}
+_WHY: Final = (
+    "Microsoft may go on refusing what comes past the gateway until then, so no MX leads there until then. "
+    "Safe to interrupt: the next run waits again"
+)
 
 
 class NoConnector(ExchangeError):
@@ -62,6 +71,12 @@ class LockDownModel(Model):
     gateways: tuple[SenderAddress, ...] = Field(min_length=1, description="What the gateways deliver from.")
     allow: tuple[SenderAddress, ...] = Field((), description="Who else the inbound connector lets in.")
     acknowledged: Flag = Field(default=False, description="That others' mail will be refused is accepted.")
+    mx_settled: tuple[AwareDatetime, ...] = Field(
+        (), description="From when on nobody uses the MX before any more, of each domain; UTC."
+    )
+    settle: Annotated[int, Field(ge=0, le=LONGEST)] | None = Field(
+        None, description="How long Microsoft may go on refusing after it is opened, seconds: that is waited."
+    )
 
 
 class LockDownProvider(ManagedProvider):
@@ -120,10 +135,29 @@ class LockDownProvider(ManagedProvider):
     def _where(self, place: Place) -> str:
         return str(place["tenant"])
 
+    # --- opening --------------------------------------------------------------------------------------------
+
+    @clean_errors
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        olds, news = plain(_olds), plain(_news)
+        updated = super().update(_id, olds, news)
+        if self.entries(olds).keys() - self.entries(news).keys():
+            _wait_until_open(news)
+        return updated
+
+    @clean_errors
+    def delete(self, _id: str, _props: Props) -> None:
+        props = plain(_props)
+        super().delete(_id, props)
+        if self.entries(props):
+            _wait_until_open(props)
+
     # --- shutting -------------------------------------------------------------------------------------------
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
+        if has_unknown(news.get("mxSettled")):  # an MX is about to move: where it leads now says enough
+            news = {**news, "mxSettled": []}
         checked = super().check(_olds, news)
         inputs = {k: v for k, v in checked.inputs.items() if k != "before"}
         if checked.failures or has_unknown(inputs) or not self._shuts(plain(_olds), plain(inputs)):
@@ -158,6 +192,8 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
         gateways: Sequence[str],
         allow: Sequence[str] = (),
         acknowledged: bool = False,
+        mx_settled: pulumi.Input[Sequence[str]] = (),
+        settle: int | None = None,
         take_over: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -171,6 +207,8 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
             "gateways": list(gateways),
             "allow": list(allow),
             "acknowledged": acknowledged,
+            "mxSettled": mx_settled,
+            "settle": settle,
             "takeOver": list(take_over) or None,
         }
         super().__init__(LockDownProvider(), resource_name, props, opts)
@@ -184,7 +222,22 @@ def _reasons(inputs: Props) -> list[str]:
     others = others_who_deliver(client.ask, flow, acknowledged=inputs["acknowledged"])
     _tell_of_other_domains(inputs, domains)
     unknown = "where the MX of the domains has to lead is not known: set inbound.mxHosts"
-    return [*([] if inputs["mx"] else [unknown]), *wrong_mx(inputs["mx"]), *others]
+    moved = wrong_mx(inputs["mx"])
+    return [*([] if inputs["mx"] else [unknown]), *moved, *_not_settled(inputs["mxSettled"]), *others]
+
+
+def _not_settled(moments: Sequence[str]) -> Iterable[str]:
+    until = max(map(datetime.fromisoformat, moments), default=datetime.min.replace(tzinfo=UTC))
+    if until > datetime.now(UTC):
+        yield (
+            f"the MX has moved, but until {clock(until)} its old time to live has not passed, and who still "
+            "goes by it delivers past the gateway: run it again then"
+        )
+
+
+def _wait_until_open(props: Props) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=props.get("settle") or 0)
+    wait_until(until, f"{props['tenant']}: the side entrance is open again", _WHY)
 
 
 def _tell_of_other_domains(inputs: Props, domains: Sequence[str]) -> None:

@@ -134,6 +134,13 @@ SITUATIONS: Final[dict[str, Cause]] = {
         "connector; `pulumi up`",
         may_pass=True,
     ),
+    "not handed over yet": Cause(
+        "Microsoft 365 still has the message, and message trace gives no reason yet: its side is late, or the "
+        "smart host of the outbound connector does not answer",
+        "run the check again later, or with a longer checks.deadline; `mailconfig`, `status` on the gateway "
+        "show whether anything comes in",
+        may_pass=True,
+    ),
     "wrong smart host": Cause(
         "the outbound connector leads to a host that is not the gateway, which now has the message with the "
         "header and its secret in it",

@@ -26,9 +26,9 @@ class Diagnosis:
     def __init__(self, run: Run, settings: MailflowSettings) -> None:
         self._run, self._settings, self._names = run, settings, settings.names
 
-    def outbound_route(self) -> list[str]:
-        """Why mail did not leave by the outbound connector."""
-        return self._found(lambda: [*self._rule_k(), *self._outbound_connector(tls=False)])
+    def outbound_route(self, left_by: str = "") -> list[str]:
+        """Why mail did not leave by the outbound connector, but by this one; "" for none at all."""
+        return self._found(lambda: [*self._rule_k(left_by), *self._outbound_connector(tls=False)])
 
     def outbound_tls(self) -> list[str]:
         """Why mail left without TLS."""
@@ -56,7 +56,7 @@ class Diagnosis:
 
     # --- what is looked at ----------------------------------------------------------------------------------
 
-    def _rule_k(self) -> Iterable[str]:
+    def _rule_k(self, left_by: str) -> Iterable[str]:
         name, rows = self._names.outbound_rule, self._rules()
         rule = named(rows, name)
         if rule is None:
@@ -72,17 +72,19 @@ class Diagnosis:
         conditions = sorted(key for key in PREDICATES - _SCOPES if rule.get(key))
         if conditions:
             yield f"the rule «{name}» takes only some of the mail: {', '.join(conditions)}"
-        yield from self._other_routes(rows)
+        yield from self._other_routes(rows, left_by)
         above = (one for one in in_order(rows) if priority_of(one) < priority_of(rule))
         for one in above:
             if state_of(one) == "Enabled" and one.get("StopRuleProcessing") and one["Name"] != PROBE_RULE:
                 yield f"the rule «{one['Name']}» stands above it and may stop processing"
 
-    def _other_routes(self, rows: Iterable[Row]) -> Iterable[str]:
+    def _other_routes(self, rows: Iterable[Row], left_by: str) -> Iterable[str]:
+        """Rules that lead to the connector that it left by; others have their own mail."""
         own = {self._names.outbound_rule.casefold(), PROBE_RULE.casefold()}
         for one in rows:
-            leads_to = one.get("RouteMessageOutboundConnector")
-            if leads_to and state_of(one) == "Enabled" and str(one["Name"]).casefold() not in own:
+            leads_to = str(one.get("RouteMessageOutboundConnector") or "")
+            is_its = bool(left_by) and leads_to.casefold() == left_by.casefold()
+            if is_its and state_of(one) == "Enabled" and str(one["Name"]).casefold() not in own:
                 yield f"the rule «{one['Name']}» routes mail by «{leads_to}»"
 
     def _elsewhere(self, is_gateway: Callable[[str], bool]) -> Iterable[str]:

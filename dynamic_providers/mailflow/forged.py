@@ -134,8 +134,8 @@ class Forgery:
             # Failed for now, so that it is sent again; what is left at the deadline is «not proven».
             hops.failed(FILTER, f"went by {shown['rules']}", SITUATIONS["rule not ours"], shown)
         elif not tracked.dropped and tracked.sender_group.casefold() != wanted.casefold():
-            says = f"not dropped: {tracked.status}; it came in by sender group {tracked.sender_group}, not {wanted}"
-            hops.failed(FILTER, says, SITUATIONS["wrong group"], shown)
+            group = f"it came in by sender group {tracked.sender_group}, not {wanted}"
+            hops.failed(FILTER, f"not dropped: {tracked.status}; {group}", SITUATIONS["wrong group"], shown)
         elif not tracked.dropped:
             surely = by_probe is True or self._header_outside(story.message.word)
             self._got_through(hops, tracked.status, shown, surely=surely)

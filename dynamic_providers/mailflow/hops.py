@@ -86,12 +86,15 @@ def until_it_works(waiting: Waiting, deadline: Deadline, attempt: Callable[[int]
 
     What is set in Microsoft 365 acts late, everywhere after an hour: a first failure proves little.
     """
-    number = 1
+    number, furthest = 1, Hops()
     while True:
         hops = attempt(number)
         wrong = hops.failed_hop
         if wrong is None or not hops.may_pass:
             return hops
+        if deadline.passed and len(furthest.hops) > len(hops.hops):
+            return furthest  # the last attempt was cut short: one before it has more to say
+        furthest = hops
         if not waiting.before_resend(number, f"{wrong.name}: {wrong.says}", deadline):
             return hops
         number += 1

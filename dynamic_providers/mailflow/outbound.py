@@ -103,7 +103,7 @@ class Departure:
             return True
         by = f"«{traced.outbound_connector}»" if traced.outbound_connector else "no connector"
         says = f"left by {by}, past the gateway{f', to {traced.to_ip}' if traced.to_ip else ''}"
-        found = self.bench.diagnosis.outbound_route()
+        found = self.bench.diagnosis.outbound_route(traced.outbound_connector or "")
         hops.failed(CONNECTOR, says, SITUATIONS["left by mx"], shown, found=found)
         return False
 

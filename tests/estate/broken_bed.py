@@ -20,7 +20,7 @@ from lab.estate import Estate
 from mail_check.stack import set_process_arguments
 from tests.mail_stack import MailStack, Values
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import be_quick
+from tests.protocol.estate_kit import AT_ONCE
 
 DEADLINE = 3
 """Seconds that a check may take; what does not pass by itself is told earlier."""
@@ -45,7 +45,6 @@ class Bed:
     def set_right(self) -> None:
         """All as `up` left it; no mail, no faults, nothing remembered of where things are."""
         self.estate.reset()
-        be_quick(self.estate)
         self.estate.restore(self._right)
         connections._connect_table.cache_clear()
         self.said.clear()
@@ -84,8 +83,7 @@ def wrong_hop(proof: Proof) -> Hop:
 @contextmanager
 def stack_is_up(folder: Path, given: Values | None = None, **more: Any) -> Iterator[Bed]:
     """An estate with a whole stack in it, made by `up`; this process has its arguments and environment."""
-    with Estate(folder / ".lab", **more) as estate, pytest.MonkeyPatch.context() as patch:
-        be_quick(estate)
+    with Estate(folder / ".lab", **{**AT_ONCE, **more}) as estate, pytest.MonkeyPatch.context() as patch:
         with Nursery() as nursery:
             stack = MailStack(nursery, estate, given=given)
             stack.up()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.by_hand import typed
 from tests.estate.broken_bed import Bed
+from tests.hands.acts import typed
 
 Hand = Callable[[Bed], None]
 

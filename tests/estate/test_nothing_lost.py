@@ -328,7 +328,8 @@ def test_lock_down_and_back_with_the_mx_at_once(ground: Ground) -> None:
 
 
 def test_destroy_of_what_is_locked_down(ground: Ground) -> None:
-    ground.begin(ground.carried, CLOSED)
+    """Without a rule whose settle time would cover that of the lock-down."""
+    ground.begin(ground.carried, {**CLOSED, **NONE})
     ground.estate.tenant.store.settle()
     ground.lag(LONGEST_LAG)
     with ground.traffic() as traffic:

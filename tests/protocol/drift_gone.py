@@ -13,7 +13,7 @@ from tests.protocol.drift_keys import MODELS
 from tests.protocol.drift_tenant import LABELS
 
 HAT = "listenerconfig edit OutgoingMail hostaccess"
-STAY = ("tenant", "gateway", "listener", "name", "placement", "group", "header")
+STAY = ("tenant", "gateway", "listener", "name", "placement", "settle", "group", "header")
 """Inputs that say where, or are a setting: they stay when the object is gone."""
 EMPTY = {"other": {}, "setHeaderValue": ""}
 """Secret inputs stay secret ones, and are empty."""

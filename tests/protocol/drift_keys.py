@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from dynamic_providers.dns.mx_records import MxRecordsInputs
 from dynamic_providers.exchange.inbound_connector import InboundConnectorModel
+from dynamic_providers.exchange.lock_down import LockDownModel
 from dynamic_providers.exchange.outbound_connector import OutboundConnectorModel
 from dynamic_providers.exchange.transport_rule import TransportRuleModel
 from dynamic_providers.gateway.destination_controls import DestinationControlsInputs
@@ -37,6 +39,14 @@ MODELS: Mapping[str, type[Model]] = {
 }
 """The inputs of each resource of a stack, by its logical name."""
 
+ELSEWHERE: Mapping[type[Model], str] = {
+    LockDownModel: "test_lock_down.py: a switch each",
+    MxRecordsInputs: "test_dns_mx_records.py, against BIND",
+}
+"""Inputs of resources whose drift is other tests', and where."""
+NOT_MANAGED = frozenset({"gateway-before", "tenant-before", "lock-down", "secret-rotation", "sender-policy"})
+"""Resources of a stack that only look, or (lock-down) hold nothing while it is open."""
+
 PLACE = "says where, not what: under another name an object is another one, and ours is gone"
 SETTING = "a wish about the resource, which nothing on the other side holds"
 FIELDS_WITHOUT_A_CASE: Mapping[str, str] = {
@@ -47,6 +57,8 @@ FIELDS_WITHOUT_A_CASE: Mapping[str, str] = {
     "OutboundFilterInputs.group": "shown as «group test» of `other`",
     "OutboundFilterInputs.header": "shown as «header test» of `other`",
     "OutboundTlsInputs.mode": SETTING,
+    "TransportRuleModel.settle": SETTING,
+    "InboundConnectorModel.lockedDownByOthers": SETTING,
     "TransportRuleModel.placement": f"{SETTING}; where the rule stands is `position`",
     "Placement.top": SETTING,
     "Placement.besides": SETTING,

@@ -222,8 +222,8 @@ RENDERINGS: list[dict[str, object]] = [
         "scl": "number",
     },
 ]
-READING = ("no_rows", "error_message", "error_place")
-"""Switches of how an answer without rows, or an error, looks: other tests'."""
+READING = ("no_rows", "error_message", "error_place", "trace_zone")
+"""Switches of how an answer without rows, an error, or a trace looks: other tests'."""
 
 
 @contextmanager

@@ -223,6 +223,16 @@ RULE_CASES = [
         sentToScope=("ExternalPartner", "NotInOrganization"),
     ),
     rule(
+        "of a group only",
+        {"FromMemberOf": ["Pilot@bce-demo.com"]},
+        fromMemberOf=(["pilot@bce-demo.com"], GONE),
+    ),
+    rule(
+        "but not to a bank",
+        {"ExceptIfRecipientDomainIs": ["Bank.example"]},
+        exceptIfRecipientDomainIs=(["bank.example"], GONE),
+    ),
+    rule(
         "by another connector",
         {"RouteMessageOutboundConnector": "To archive"},
         routeMessageOutboundConnector=("To archive", OUTBOUND),
@@ -312,6 +322,7 @@ RULE_CASES = [
 OURS = frozenset({
     "SenderIpRanges", "FromScope", "SentToScope", "SetSCL", "RouteMessageOutboundConnector", "SetHeaderName",
     "SetHeaderValue", "StopRuleProcessing", "Mode", "RuleErrorAction", "SenderAddressLocation",
+    "FromMemberOf", "ExceptIfRecipientDomainIs",
 })  # fmt: skip
 FILLED_IN = (
     ("ApplyHtmlDisclaimerText", "ApplyHtmlDisclaimerLocation", "ApplyHtmlDisclaimerFallbackAction"),

@@ -16,9 +16,8 @@ from dynamic_providers.exchange.client import ExchangeClient
 from lab.estate import Estate
 from lab.mail.client import SmtpClient
 from lab.mail.envelope import Envelope, Outcome, compose
-from tests.mini_engine import MiniEngine, Plugin, Props
+from tests.nursery_engine import NurseryEngine
 from tests.plugin_nursery import Nursery
-from tests.protocol.drift_bench import ForkedPlugin
 from tests.protocol.exchange_practice import AZURE, QUICK
 
 DATA1, DATA2, STRANGER, SCANNER = "192.0.2.105", "198.51.100.186", "203.0.113.90", "203.0.113.70"
@@ -34,12 +33,12 @@ INBOUND = "Inbound from Cisco CES"
 OUTBOUND = "Outbound to Cisco CES"
 
 
-class Engine(MiniEngine):
+class Engine(NurseryEngine):
     """The small engine with plugins that a nursery forks, and the Exchange process's arguments."""
 
     def __init__(self, side: Side, program: Callable[[pulumi.ResourceOptions], None]) -> None:
         self._side = side
-        super().__init__(lambda: program(self._options()), side.estate.environment)
+        super().__init__(side.nursery, lambda: program(self._options()), side.estate.environment)
 
     def _options(self) -> pulumi.ResourceOptions:
         tenant = self._side.tenant.model_dump(mode="json", by_alias=True)
@@ -50,10 +49,6 @@ class Engine(MiniEngine):
         }
         named = {f"m365-secure-email:{key}": value for key, value in arguments.items()}
         return pulumi.ResourceOptions(provider=pulumi.ProviderResource("pulumi-python", "exchange", named))
-
-    def _start(self, arguments: Props) -> Plugin:
-        process, port = self._side.nursery.fork(self._address, self.environment)
-        return ForkedPlugin(process, port, arguments)
 
     def drifted(self) -> dict[str, str]:
         """What a refresh finds, and what the next preview would do: operation by name."""

@@ -14,9 +14,11 @@ from tests.plugin_nursery import Nursery
 from tests.protocol import drift_gateway, drift_gone, drift_tenant
 from tests.protocol.drift_bench import Bench, Case
 from tests.protocol.drift_keys import (
+    ELSEWHERE,
     FIELDS_WITHOUT_A_CASE,
     KEYS_WITHOUT_A_CASE,
     MODELS,
+    NOT_MANAGED,
     fields_of,
     lab_keys,
     shown_fields,
@@ -76,8 +78,8 @@ def test_every_way_that_the_tenant_renders_things_is_tried() -> None:
 def test_every_resource_of_a_stack_is_looked_at(bench: Bench) -> None:
     managed = {provider.model for provider in providers() if hasattr(provider, "model")}
     ours = {model for model in managed if model.__module__.startswith("dynamic_providers.")}
-    assert ours == set(MODELS.values())
-    assert set(bench.engine.state) == {*MODELS, "gateway-before", "tenant-before"}
+    assert ours == {*MODELS.values(), *ELSEWHERE}
+    assert set(bench.engine.state) == {*MODELS, *NOT_MANAGED}
     assert {case.resource for case in CASES} == set(MODELS)
 
 

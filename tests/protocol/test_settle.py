@@ -176,12 +176,12 @@ def test_a_rule_that_stays_as_it_is_counts_from_its_last_change(
     assert settled_at(row, TENANT, 90) == changed + timedelta(seconds=90)
 
 
-def test_the_settle_time_is_no_difference(engine: Engine, wish: Wish) -> None:
+def test_another_settle_time_is_taken_note_of_and_nothing_is_written(engine: Engine, wish: Wish) -> None:
     engine.up()
+    mark = engine._side.estate.journal.mark()
     wish.settle = 7
-    assert engine.preview().operations() == {}
-    wish.settle = None
-    assert engine.up().operations() == {}
+    assert list(engine.up().operations().values()) == ["update"]
+    assert engine._side.estate.journal.count(kind="effect", since=mark) == 0
     assert engine.drifted() == {}
 
 

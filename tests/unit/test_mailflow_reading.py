@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from dynamic_providers.mailflow.causes import SITUATIONS
-from dynamic_providers.mailflow.replies import Side, of_reply
 from dynamic_providers.mailflow.diagnosis import Diagnosis
 from dynamic_providers.mailflow.message import new_token, probe
 from dynamic_providers.mailflow.proxy_header import proxy_header
+from dynamic_providers.mailflow.replies import Side, of_reply
 from dynamic_providers.mailflow.trace import Traced, TraceEvent
 from dynamic_providers.mailflow.tracked import Tracked
 from tests.unit.mailflow_world import World, right_tenant, settings
