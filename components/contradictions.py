@@ -6,7 +6,7 @@ it cannot read: that is reported by the field's own check.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from components import secret_checks
+from components import secret_checks, shared_mistakes
 from components.mistakes import Mistake, nearest, shown
 from components.model_walk import Path, given, key_of
 from components.raw_values import Environment, Values, at, listed_at, normal
@@ -39,6 +39,7 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
         _listed_twice,
         _rules_apart,
         _take_over_known,
+        shared_mistakes.find,
     ):
         yield from check(values, environment)
     yield from secret_checks.find(values, environment)
@@ -220,16 +221,18 @@ def _rules_apart(values: Values, _environment: Environment) -> Iterator[Mistake]
 
 
 def _take_over_known(values: Values, _environment: Environment) -> Iterator[Mistake]:
-    keys = [key_of(name, field) for name, field in NameSettings.model_fields.items()] + list(NARROWED)
+    names = [key_of(name, field) for name, field in NameSettings.model_fields.items()]
+    of_gateway = at(values, "kind") == "gateway"
+    keys = list(shared_mistakes.OF_THE_GATEWAY) if of_gateway else [*names, *NARROWED]
     entries = table_entries(at(values, "domains"))
     for index, wanted in enumerate(listed_at(values, "takeOver")):
         if not isinstance(wanted, str) or wanted in keys:
             continue
         table, _, entry = wanted.partition(".")
-        if table in NARROWED and entry.lower().removesuffix(".") in entries:
+        if table in keys and table in NARROWED and entry.lower().removesuffix(".") in entries:
             continue
         path: Path = ("takeOver", index)
-        if table in NARROWED:
+        if table in keys and table in NARROWED:
             yield Mistake(path, f"narrows {table} to a domain that is not among the domains: correct it")
         elif near := nearest(wanted, keys):
             yield Mistake(path, f"is nothing that can be taken over: did you mean {near}?")

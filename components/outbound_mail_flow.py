@@ -46,7 +46,11 @@ class OutboundMailFlow(pulumi.ComponentResource):
         alternatives: dict[str, dict[str, str]] = {secret: {} for secret in secrets}
         outbound_filter = OutboundFilter(
             "outbound-filter",
-            {**context.gateway_inputs("filter"), "alternatives": alternatives},
+            {
+                **context.gateway_inputs("filter"),
+                "alternatives": alternatives,
+                "shared": shared or None,
+            },
             context.on_gateway(self, depends_on=[self._rotation(secrets)]),
         )
         return [*parts, outbound_filter]

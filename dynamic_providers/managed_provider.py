@@ -203,7 +203,7 @@ class ManagedProvider(ResourceProvider, ABC):
             self._write(place, changes, live, props)
 
     def belongs_elsewhere(self, props: Props) -> None:
-        """What is there, by these identity fields, is another stack's now: a `delete` in this run leaves it."""
+        """What these identity fields name is another stack's now: a `delete` in this run leaves it there."""
         _elsewhere.add(self._id(props))
 
     # --- making it so ---------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from lab.estate import TENANT_PORT, Estate
 from lab.gateway.profile import load_profile, profile_names
+from lab.internet.practice import IMAP_HOST, NAME_SERVER_ADDRESS, PROBE_MAILBOX, PROBE_PASSWORD
 from lab.journal import Journal
 from lab.tenant.practice import EXCHANGE_HOSTS, LOGIN_HOSTS
 from lab.tenant.web import PortTaken
@@ -62,6 +63,7 @@ def guidance(estate: Estate) -> list[tuple[str, list[str]]]:
     return [
         ("Gateway, by hand", _ssh(estate)),
         ("Tenant, by hand", _curl(estate)),
+        ("The internet, by hand", _internet(estate)),
         ("For pulumi", [f"export {name}={shlex.quote(value)}" for name, value in estate.environment.items()]),
         ("Certificate authority", [f"{estate.ca_file}   (the stack's endpoints.caBundle)"]),
     ]
@@ -122,6 +124,20 @@ def _curl(estate: Estate) -> list[str]:
         f"TOKEN=$({' '.join(token)} | {read})",
         " ".join(call),
         f"    application {tenant.client_id}, secret {tenant.client_secret}, or {tenant.certificate_path}",
+    ]
+
+
+def _internet(estate: Estate) -> list[str]:
+    """Names, the mailbox outside, and what the gateway tracked."""
+    network = estate.network
+    names, mailbox = network.local_port(NAME_SERVER_ADDRESS, 53), network.local_port(IMAP_HOST, 993)
+    domain = estate.tenant.organization.accepted_domains[0]
+    common = f"curl --silent --cacert {shlex.quote(str(estate.ca_file))}"
+    imap = f"--connect-to {IMAP_HOST}:993:127.0.0.1:{mailbox} imaps://{IMAP_HOST}/INBOX"
+    return [
+        f"dig -p {names} @127.0.0.1 {domain} MX",
+        f"{common} -u {PROBE_MAILBOX}:{PROBE_PASSWORD} {imap} -X 'SEARCH SUBJECT probe'",
+        "    SMTP wants a PROXY header: python -m mail_check sends mail once the stack is up",
     ]
 
 

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.output import Unknown
-from pulumi.runtime import mocks, rpc
+from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.stack import run_pulumi_func
 
@@ -340,7 +340,11 @@ class MiniEngine(mocks.Mocks):
             )
             await run_pulumi_func(self.program)
 
-        asyncio.run(program())
+        try:
+            asyncio.run(program())
+        finally:  # what a refused run left waiting would be waited for by the next one
+            settings.SETTINGS.rpc_manager.clear()
+            settings.SETTINGS.outputs.clear()
 
 
 def _only_what_is_not_raised(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

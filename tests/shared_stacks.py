@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from components.settings import SharedGatewaySettings
 from components.shared_gateway import SharedGateway
@@ -18,7 +20,11 @@ from tests.plugin_nursery import Nursery
 A_DOMAIN, B_DOMAIN = "bce-demo.com", "fabrikam.example"
 A_SECRET, B_SECRET = "mysecretkey", "fabrikamKey8"
 GROUP, FILTER = "RELAY_O365", "office365_outbound"
-QUICK = {"token_latency": (0.0, 0.0), "read_latency": (0.0, 0.0), "write_latency": (0.0, 0.0)}
+QUICK: Mapping[str, Any] = {
+    "token_latency": (0.0, 0.0),
+    "read_latency": (0.0, 0.0),
+    "write_latency": (0.0, 0.0),
+}
 SHORT: Changes = {("settle", "rule"): "1s", ("settle", "mx"): "1s"}
 
 
@@ -93,7 +99,7 @@ class SharedStacks:
 
     def here(self) -> Point:
         """This moment, to go back to."""
-        stacks = (self.gateway, self.a, self.b)
+        stacks: tuple[GatewayStack | MailStack, ...] = (self.gateway, self.a, self.b)
         return Point(
             self.estate.snapshot(),
             tuple(one.saved() for one in stacks),
@@ -104,9 +110,8 @@ class SharedStacks:
         """As if nothing had happened since."""
         self.estate.reset()
         self.estate.restore(point.estate)
-        for stack, state, given in zip(
-            (self.gateway, self.a, self.b), point.states, point.values, strict=True
-        ):
+        stacks: tuple[GatewayStack | MailStack, ...] = (self.gateway, self.a, self.b)
+        for stack, state, given in zip(stacks, point.states, point.values, strict=True):
             stack.load(state)
             stack.values = copy.deepcopy(given)
         self.a.environment, self.b.environment = self._environments

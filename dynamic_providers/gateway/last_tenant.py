@@ -9,7 +9,7 @@ from pulumi.dynamic import Resource
 from dynamic_providers.entries import Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, Label, Listener
-from dynamic_providers.gateway.outbound_filter import OutboundFilterProvider
+from dynamic_providers.gateway.filter_tenants import secrets_left
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
@@ -60,7 +60,7 @@ class LastTenantProvider(LookingProvider):
 
 def _left(props: Props) -> str:
     """Whose mail would be lost; nothing where the filter lets nobody's pass."""
-    count = OutboundFilterProvider().alternatives_left(props)
+    count = secrets_left(props)
     if not count:
         return ""
     tenants = "a tenant's secret" if count == 1 else f"{count} secrets of tenants"

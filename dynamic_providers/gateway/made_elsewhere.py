@@ -16,7 +16,7 @@ from dynamic_providers import connections, report
 from dynamic_providers.entries import MISSING, Props, differences, has_unknown, plain, quoted
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import FilterName, Flag, Label
-from dynamic_providers.gateway import outbound_filter
+from dynamic_providers.gateway.filter_tenants import other_filters
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicyInputs, MailFlowPolicyProvider
 from dynamic_providers.gateway.outbound_tls import OutboundTlsProvider
 from dynamic_providers.gateway.sender_group import SenderGroupInputs, SenderGroupProvider, read_hat
@@ -158,8 +158,7 @@ def _other_names(props: Props) -> Iterator[str]:
 def _second_filter(props: Props) -> Iterator[str]:
     """Two filters that test one group: each drops what only the other one lets pass."""
     wanted = props["senderGroup"]
-    place = {"gateway": props["gateway"], "name": props["filter"], "group": wanted["name"]}
-    others = outbound_filter.others_of(connections.gateway(), place)
+    others = other_filters({"name": props["filter"], "group": wanted["name"]})
     if others:
         yield (
             f"the message filter {quoted(others)} tests the sender group «{wanted['name']}», too, and would "

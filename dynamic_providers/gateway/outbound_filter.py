@@ -45,13 +45,14 @@ class Alternative(Model):
 
 
 class OutboundFilterInputs(Model):
-    """The header values of one stack in one filter."""
+    """The header values of one stack in one filter; `shared`: others' stacks have theirs in it."""
 
     gateway: Label
     name: FilterName
     group: GroupName
     header: HeaderName
     alternatives: dict[HeaderValue, Alternative] = Field(min_length=1)
+    shared: bool | None = None
 
 
 # --- parser -------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ _ABOVE = "filters above that end processing"
 
 def faults(filters: list[Filter], place: Place) -> dict[str, str]:
     """What in the filter of this place is not as it should be, but for its alternatives."""
-    mine = _mine(filters, place)
+    mine = mine_of(filters, place)
     assert mine is not None
     shape = filter_text.recognise(mine.text)
     found: dict[str, str] = {}
@@ -160,7 +161,8 @@ def right_position(filters: list[Filter], mine: Filter | None) -> int:
     return 0 if at == len(others) else at + 1
 
 
-def _mine(filters: list[Filter], place: Place) -> Filter | None:
+def mine_of(filters: list[Filter], place: Place) -> Filter | None:
+    """The filter of this place."""
     return next((one for one in filters if one.name.lower() == str(place["name"]).lower()), None)
 
 
@@ -171,8 +173,9 @@ def _to_write_back(found: Filter) -> str:
     return re.sub(rf"^({re.escape(found.name)})\s*!?\s*:", r"\1!:", found.text)
 
 
-def _values(filters: list[Filter], place: Place) -> tuple[str, ...]:
-    mine = _mine(filters, place)
+def values_of(filters: list[Filter], place: Place) -> tuple[str, ...]:
+    """The header values that it lets pass."""
+    mine = mine_of(filters, place)
     shape = filter_text.recognise(mine.text) if mine else None
     return shape.values if shape else ()
 
@@ -233,7 +236,8 @@ def _run(session: Session, script: Script, name: str) -> None:
             )
 
 
-def _read_all(gateway: Gateway) -> list[Filter]:
+def read_all(gateway: Gateway) -> list[Filter]:
+    """All message filters, read once; their secrets can be shown no more."""
     return _remembered(gateway.read(TABLE, _read))
 
 
@@ -244,13 +248,6 @@ def _remembered(filters: list[Filter]) -> list[Filter]:
         for value in shape.values if shape else ():
             register_secret(value)
     return filters
-
-
-def others_of(gateway: Gateway, place: Place) -> list[str]:
-    """Active filters that test the same group under another name: each drops what passes the other."""
-    found = ((one, filter_text.recognise(one.text)) for one in _read_all(gateway) if one.active)
-    tested = [one.name for one, shape in found if shape and shape.group == place["group"]]
-    return [name for name in tested if name.lower() != str(place["name"]).lower()]
 
 
 class OutboundFilterProvider(GatewayProvider, TableProvider):
@@ -266,38 +263,27 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     secret = frozenset({"alternatives", "other"})
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
-        filters = _read_all(self._gateway(place))
-        if _mine(filters, place) is None:
+        filters = read_all(self._gateway(place))
+        if mine_of(filters, place) is None:
             return {}
         wrong = faults(filters, place)
-        values = _values(filters, place)
+        values = values_of(filters, place)
         return {key: {"other": dict(wrong)} for key in keys if _is_another(wrong) or key in values}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
         """With the whole text and its place in the list, which only the way back needs."""
         found = self.live(place, keys)
-        filters = _read_all(self._gateway(place))
-        mine = _mine(filters, place)
+        filters = read_all(self._gateway(place))
+        mine = mine_of(filters, place)
         if mine is not None:
             for entry in found.values():
                 entry[RAW] = {"text": _to_write_back(mine), "position": str(filters.index(mine) + 1)}
         return found
 
-    def alternatives_left(self, place: Place) -> int:
-        """How many header values the filter of this place lets pass; 0 where there is no such filter.
-
-        One that was changed by hand beyond recognition counts as one, while it names the group.
-        """
-        filters = _read_all(self._gateway(place))
-        mine = _mine(filters, place)
-        if mine is None or filter_text.recognise(mine.text):
-            return len(_values(filters, place))
-        return int(str(place["group"]) in mine.text)
-
     def fitted(self, place: Place, key: str, record: Entry) -> Entry:
         """What stands above it may have changed since, and is not its own."""
-        filters = _read_all(self._gateway(place))
-        mine = _mine(filters, place)
+        filters = read_all(self._gateway(place))
+        mine = mine_of(filters, place)
         wrong = {name: text for name, text in record["other"].items() if name != _ABOVE}
         others = [one for one in filters if one is not mine]
         stays = mine is not None and not _is_another(wrong)
@@ -324,12 +310,12 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         self, place: Place, changes: Mapping[str, Entry | None], filters: list[Filter]
     ) -> list[Script]:
         name = str(place["name"])
-        mine = _mine(filters, place)
+        mine = mine_of(filters, place)
         back = _to_put_back(changes, mine)
         if back is not None:
             lines = tuple(back["text"].split("\n"))
             return write_scripts(name, lines, there=mine is not None, position=int(back["position"]))
-        values = [value for value in _values(filters, place) if value not in changes]
+        values = [value for value in values_of(filters, place) if value not in changes]
         values += sorted(key for key, entry in changes.items() if entry is not None)
         lines = (
             filter_text.render(name, str(place["group"]), str(place["header"]), tuple(values))
@@ -342,9 +328,20 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         return write_scripts(name, lines, there=mine is not None, position=position)
 
     def notes(self, props: Props) -> Iterable[str]:
+        """And whose secrets are in it already, where nobody says that the gateway is shared."""
+        yield from self._anchors(props)
+        others = set(values_of(read_all(self._gateway(props)), props)) - set(props[self.table_field])
+        if others and not props.get("shared"):
+            yield (
+                f"the filter «{props['name']}» lets other secrets pass, too ({len(others)}): if another tenant's "
+                "stack put them there, set gateway.shared in both (docs/shared-gateway.md), or the first that is "
+                "destroyed takes the other's sender group with it"
+            )
+
+    def _anchors(self, props: Props) -> Iterable[str]:
         """A filter that only lacks ^…$ around the group counts as right until it must be written."""
-        filters = _read_all(self._gateway(props))
-        mine = _mine(filters, props)
+        filters = read_all(self._gateway(props))
+        mine = mine_of(filters, props)
         shape = filter_text.recognise(mine.text) if mine else None
         if shape and shape.group == props["group"] and not shape.anchored:
             yield (
@@ -356,7 +353,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         """As for every resource; a filter that counts as right with a warning is warned of each time."""
         found = super().read(id_, props)
-        for note in self.notes(plain(props)):
+        for note in self._anchors(plain(props)):
             report.warning(f"{self._where(plain(props))}: {note}")
         return found
 

@@ -135,9 +135,9 @@ SITUATIONS: Final[dict[str, Cause]] = {
         may_pass=True,
     ),
     "not handed over yet": Cause(
-        "Microsoft 365 still has the message, and message trace gives no reason yet: its side is late, or the "
-        "smart host of the outbound connector does not answer",
-        "run the check again later, or with a longer checks.deadline; `mailconfig`, `status` on the gateway "
+        "Microsoft 365 still has the message, and message trace gives no reason yet: its side is late, or "
+        "the smart host of the outbound connector does not answer",
+        "run the check again later, or with a longer checks.deadline; `status` on the gateway "
         "show whether anything comes in",
         may_pass=True,
     ),

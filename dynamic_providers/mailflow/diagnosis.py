@@ -43,7 +43,7 @@ class Diagnosis:
         return self._found(lambda: [*self._own_header(), *self._other_header_rules()])
 
     def restricting(self) -> list[str]:
-        """The inbound connectors that shut the side entrance."""
+        """The inbound connectors that shut the side entrance to all senders."""
         return self._found(lambda: list(self._restricting()))
 
     def inbound_connector(self, from_ip: str) -> list[str]:
@@ -66,10 +66,11 @@ class Diagnosis:
         leads_to = str(rule.get("RouteMessageOutboundConnector") or "")
         if leads_to.casefold() != self._names.outbound_connector.casefold():
             yield f"the rule «{name}» routes by {f'«{leads_to}»' if leads_to else 'no connector'}"
-        exceptions = sorted(key for key, value in rule.items() if key.startswith("ExceptIf") and value)
+        usual = self._usual_parts(rule)
+        exceptions = sorted(k for k in rule.keys() - usual if k.startswith("ExceptIf") and rule[k])
         if exceptions:
             yield f"the rule «{name}» has exceptions: {', '.join(exceptions)}"
-        conditions = sorted(key for key in PREDICATES - _SCOPES if rule.get(key))
+        conditions = sorted(key for key in PREDICATES - usual if rule.get(key))
         if conditions:
             yield f"the rule «{name}» takes only some of the mail: {', '.join(conditions)}"
         yield from self._other_routes(rows, left_by)
@@ -77,6 +78,13 @@ class Diagnosis:
         for one in above:
             if state_of(one) == "Enabled" and one.get("StopRuleProcessing") and one["Name"] != PROBE_RULE:
                 yield f"the rule «{one['Name']}» stands above it and may stop processing"
+
+    def _usual_parts(self, rule: Row) -> set[str]:
+        """What the stack's settings ask for and does not concern the probe: no reason to wait no longer."""
+        excepted = [str(one).casefold() for one in rule.get("ExceptIfRecipientDomainIs") or ()]
+        domain = self._settings.outside.rpartition("@")[2].casefold()
+        passes = set() if domain in excepted else {"ExceptIfRecipientDomainIs"}
+        return {*_SCOPES, *passes, *({"FromMemberOf"} if self._settings.outbound == "pilot" else ())}
 
     def _other_routes(self, rows: Iterable[Row], left_by: str) -> Iterable[str]:
         """Rules that lead to the connector that it left by; others have their own mail."""
@@ -109,7 +117,7 @@ class Diagnosis:
     def _restricting(self) -> Iterable[str]:
         for one in self._rows("InboundConnector"):
             how = [key for key in _RESTRICTIONS if one.get(key)]
-            if how and one.get("Enabled", True):
+            if how and one.get("Enabled", True) and "*" in _domains(one):
                 yield f"the inbound connector «{one['Name']}» has {' and '.join(how)} set"
 
     def _outbound_connector(self, *, tls: bool) -> Iterable[str]:
@@ -181,6 +189,12 @@ def _off(rule: Mapping[str, Any], name: str) -> Iterable[str]:
         yield f"the rule «{name}» is switched off"
     if str(rule.get("Mode") or "Enforce").casefold() != "enforce":
         yield f"the rule «{name}» only audits (mode {rule['Mode']})"
+
+
+def _domains(connector: Mapping[str, Any]) -> set[str]:
+    """Its sender domains, without what Exchange adds (`smtp:*;1`)."""
+    texts = (str(one) for one in connector.get("SenderDomains") or [])
+    return {text.removeprefix("smtp:").partition(";")[0] for text in texts}
 
 
 def _within(address: str, networks: Any) -> bool:

@@ -147,7 +147,7 @@ class Forgery:
             hops.failed(FILTER, f"{tracked.status}: Dropped by filter '{by}', not by '{ours}'", cause, shown)
 
     def _no_end(self, hops: Hops, story: Story) -> None:
-        """Nothing is proven of the filter where the message did not come to it; outbound has the whole story."""
+        """Nothing is proven of the filter where the message did not come to it: see outbound."""
         traced = story.traced
         why = not_handed_over(self.bench, traced) if story.tracked is None else None
         if why is not None and traced is not None:

@@ -103,7 +103,8 @@ def until_it_works(waiting: Waiting, deadline: Deadline, attempt: Callable[[int]
 def _summary(verdict: Verdict, hops: Hops) -> str:
     if verdict == "ok":
         return f"all {len(hops.hops)} hops ok"
-    first = next(one for one in hops.hops if one.verdict == verdict)
+    wrong = [one for one in hops.hops if one.verdict == verdict]
+    first = next((one for one in wrong if one.cause), wrong[0])
     return f"{first.name}: {first.says}"
 
 

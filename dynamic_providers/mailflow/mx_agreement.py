@@ -37,5 +37,5 @@ def _cause(views: Views, is_gateway: IsGateway) -> Cause:
     held = [who for who, hosts in views.items() if not all(map(is_gateway, hosts))]
     if own is not None and own and all(map(is_gateway, own)):
         usual = SITUATIONS["old record held"]
-        return usual.because(f"{usual.cause}: {', '.join(held)}")
+        return usual.because(f"{usual.cause} (held by {', '.join(held)})")
     return SITUATIONS["mx elsewhere"]

@@ -1,5 +1,6 @@
 """A message to the outside: by rule and connector to the gateway, through its filter, header gone outside."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from dynamic_providers.mailflow.errors import CannotLook, CannotSend
 from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
 from dynamic_providers.mailflow.message import new_token, probe
-from dynamic_providers.mailflow.outside_mailbox import Arrived
+from dynamic_providers.mailflow.outside_mailbox import Arrived, Step
 from dynamic_providers.mailflow.proof import Proof
 from dynamic_providers.mailflow.replies import of_reply
 from dynamic_providers.mailflow.trace import Traced
@@ -115,7 +116,7 @@ class Departure:
 
     def _not_in_trace(self, hops: Hops, story: Story) -> bool:
         why = story.trace_trouble or f"message trace does not show it by {self.deadline}"
-        hops.unproven(CONNECTOR, why)
+        hops.unproven(CONNECTOR, why, None if story.trace_trouble else SITUATIONS["trace late"])
         return story.tracked is not None
 
     def _to_gateway(self, hops: Hops, story: Story) -> bool:
@@ -218,12 +219,18 @@ class Departure:
             shown |= {"from address": address, "TLS": last.tls}
         if arrived.header:
             hops.failed(HEADER, f"{header} is still in the message", SITUATIONS["header outside"], shown)
-        elif tracked is None and address and not self._is_ours(address):
+        elif tracked is None and address and not self._is_ours(address) and not self._stamped(last):
             says = f"arrived from {address}, which is not the gateway"
             hops.failed(HEADER, says, SITUATIONS["past the gateway"], shown)
         else:
             source = f" from {address}" if address and self._is_ours(address) else ""
             hops.ok(HEADER, f"arrived{source}, {header} is gone", shown)
+
+    def _stamped(self, step: Step | None) -> bool:
+        """Whether a gateway of ours wrote that line: then the server outside has written none."""
+        names = {member.name.lower() for member in self.bench.settings.members}
+        by = re.search(r"\bby (\S+)", step.text) if step is not None else None
+        return by is not None and by[1].lower() in names
 
     def _is_ours(self, address: str) -> bool:
         return is_ours(self.bench, address)
@@ -249,8 +256,8 @@ def not_handed_over(bench: Bench, traced: Traced | None) -> tuple[str, Cause] | 
         return None
     if not traced.over or not traced.delivered:
         said = traced.said
-        cause = of_reply("relay", said) or SITUATIONS["outbound refused"]
-        return f"{traced.status}: {said or 'no reason given'}", cause
+        usual = SITUATIONS["outbound refused" if said or traced.over else "not handed over yet"]
+        return f"{traced.status}: {said or 'no reason given'}", of_reply("relay", said) or usual
     if traced.to_ip and not is_ours(bench, traced.to_ip):
         return f"handed to {traced.to_ip}, which is not the gateway", SITUATIONS["wrong smart host"]
     return None

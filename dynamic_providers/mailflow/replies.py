@@ -14,8 +14,8 @@ Side = Literal["gateway", "microsoft", "relay", "outside"]
 message trace tells it), and whoever takes the tenant's mail outside."""
 
 _NOBODY: Final = (
-    r"[Cc]onnection (?:was )?(?:refused|reset)|[Tt]ime(?:d )?-?out|[Bb]ad destination host|DNS (?:Hard|Soft)"
-    r"|4\.4\.31[0-6]|10060|10061|unreachable"
+    r"[Cc]onnection (?:was )?(?:refused|reset|lost)|[Cc]onnection unexpectedly closed|[Tt]ime(?:d )?-?out"
+    r"|[Bb]ad destination host|DNS (?:Hard|Soft)|4\.4\.31[0-6]|10060|10061|unreachable"
 )
 """Nobody took the connection, as AsyncOS, Exchange Online (4.4.315, 4.4.316) and sockets word it."""
 

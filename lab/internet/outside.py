@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from lab.internet.practice import SENDER_ADDRESS, SENDER_HOST, SINK_ADDRESS, SINK_HOST
 from lab.mail.client import SmtpClient
@@ -187,11 +188,16 @@ class Sink:
         return self.refuse.get(recipient.lower())
 
     def message(self, c: Connection, e: Envelope) -> str:
-        """Keep it."""
+        """Keep it, with a `Received` line on top, as every mail server writes one (RFC 5321, 4.4)."""
+        how = f"ESMTPS ({c.tls.replace('v', '')} {c.cipher})" if c.tls else "ESMTP"
+        sender = f"from {c.helo} ({self.network.reverse(c.peer) or 'unknown'} [{c.peer}])"
         with self._grown:
-            self.received.append(Kept(e, c.peer, c.helo, c.tls, c.cipher, time.time()))
+            number = len(self.received) + 1
+            line = f"{sender} by {SINK_HOST} with {how} id {number}; {formatdate()}"
+            kept = e.with_header("Received", line)
+            self.received.append(Kept(kept, c.peer, c.helo, c.tls, c.cipher, time.time()))
             self._grown.notify_all()
-            return f"250 2.0.0 Ok: kept as {len(self.received)}"
+            return f"250 2.0.0 Ok: kept as {number}"
 
     def closed(self, _c: Connection) -> None:
         """Nothing is held for a connection."""

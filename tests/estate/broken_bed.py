@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +14,46 @@ from components.mail_checks import mailflow_settings
 from components.settings import Settings
 from dynamic_providers import connections
 from dynamic_providers.mailflow.mailflow_settings import MailflowSettings
-from dynamic_providers.mailflow.proof import CheckName, Hop, Proof
+from dynamic_providers.mailflow.proof import CheckName, Hop, Proof, Verdict
 from dynamic_providers.mailflow.run import run_checks
 from lab.estate import Estate
 from mail_check.stack import set_process_arguments
-from tests.mail_stack import MailStack, Values
+from tests.mail_stack import MailStack, Values, values
 from tests.plugin_nursery import Nursery
 from tests.protocol.estate_kit import AT_ONCE
 
-DEADLINE = 3
+SECRETS = (
+    "mysecretkey",
+    "anotherkey9",
+    "Practice-Gateway-7!",
+    "Practice~Tenant~Secret~42",
+    "Practice-Mailbox-5!",
+)
+
+DEADLINE = 2
 """Seconds that a check may take; what does not pass by itself is told earlier."""
+
+Hand = Callable[["Bed"], None]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One way to break an estate, and what a check has to make of it.
+
+    `says`, `cause`, `advice`: parts of what it tells, `evidence` of what it shows. `fine`: checks that this
+    does not touch. `changes`: settings of the checks that differ from the stack's.
+    """
+
+    by_hand: Hand
+    check: CheckName
+    hop: str
+    says: tuple[str, ...]
+    cause: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict = "failed"
+    fine: tuple[CheckName, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -33,6 +63,7 @@ class Bed:
     estate: Estate
     settings: MailflowSettings
     said: list[str] = field(default_factory=list)
+    patch: pytest.MonkeyPatch = field(default_factory=pytest.MonkeyPatch)
 
     def __post_init__(self) -> None:
         self._right = self.estate.snapshot()
@@ -44,9 +75,9 @@ class Bed:
 
     def set_right(self) -> None:
         """All as `up` left it; no mail, no faults, nothing remembered of where things are."""
+        self.patch.undo()
         self.estate.reset()
         self.estate.restore(self._right)
-        connections._connect_table.cache_clear()
         self.said.clear()
 
     def type(self, *lines: str, member: int = 0) -> None:
@@ -71,21 +102,50 @@ class Bed:
 
     def checks(self, *which: CheckName, **changes: Any) -> list[Proof]:
         """Run checks in this process, as `python -m mail_check` does; `changes` of their settings."""
+        connections._connect_table.cache_clear()
         changed = {**self.settings.model_dump(), "deadline": DEADLINE, **changes}
         return run_checks(MailflowSettings.model_validate(changed), which, self.said.append)
 
+    def prove(self, case: Broken) -> None:
+        """Break it, and see that the check says what is wrong, and that no other check does."""
+        case.by_hand(self)
+        proofs = self.checks(case.check, *case.fine, **case.changes)
+        about = [one for one in proofs if one.check == case.check and one.verdict != "ok"]
+        assert {one.verdict for one in about} == {case.verdict}, [
+            (one.check, one.verdict, one.summary) for one in proofs
+        ]
+        hop = wrong_hop(about[0])
+        assert hop.name == case.hop, about[0]
+        wanted = {hop.says: case.says, hop.cause: case.cause, hop.advice: case.advice}
+        missing = {text: word for text, words in wanted.items() for word in words if word not in text}
+        assert not missing, hop
+        assert {label: hop.evidence.get(label) for label in case.evidence} == case.evidence
+        assert all(bool(one.cause and one.advice) for one in about[0].hops if one.verdict == "failed")
+        others = {one.check: one.summary for one in proofs if one.check in case.fine and one.verdict != "ok"}
+        assert others == {}
+        self._tells_no_secret(proofs)
+
+    def _tells_no_secret(self, proofs: list[Proof]) -> None:
+        told = "".join(one.model_dump_json() for one in proofs) + "".join(self.said)
+        assert not [one for one in SECRETS if one in told], "a secret was told"
+
 
 def wrong_hop(proof: Proof) -> Hop:
-    """The hop that decided: the first that failed, else the first that is not proven."""
-    return next(hop for hop in proof.hops if hop.verdict == proof.verdict)
+    """The hop that decided, which the summary tells."""
+    return next(hop for hop in proof.hops if proof.summary == f"{hop.name}: {hop.says}")
 
 
 @contextmanager
-def stack_is_up(folder: Path, given: Values | None = None, **more: Any) -> Iterator[Bed]:
+def stack_is_up(
+    folder: Path, profile: str = "new", given: Callable[[Estate], Values] = values, **more: Any
+) -> Iterator[Bed]:
     """An estate with a whole stack in it, made by `up`; this process has its arguments and environment."""
-    with Estate(folder / ".lab", **{**AT_ONCE, **more}) as estate, pytest.MonkeyPatch.context() as patch:
+    with (
+        Estate(folder / ".lab", profile, **{**AT_ONCE, **more}) as estate,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         with Nursery() as nursery:
-            stack = MailStack(nursery, estate, given=given)
+            stack = MailStack(nursery, estate, given=given(estate))
             stack.up()
         for name, value in estate.environment.items():
             patch.setenv(name, value)
@@ -93,5 +153,7 @@ def stack_is_up(folder: Path, given: Values | None = None, **more: Any) -> Itera
         settings = Settings.from_config(stack.values, estate.environment)
         mailflow = mailflow_settings(settings)
         set_process_arguments(settings, mailflow, "broken")
-        yield Bed(estate, mailflow)
+        made = Bed(estate, mailflow)
+        yield made
+        made.patch.undo()
         connections._connect_table.cache_clear()

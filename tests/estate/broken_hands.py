@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from tests.estate.broken_bed import Bed
+from tests.estate.broken_bed import Bed, Hand
 from tests.hands.acts import typed
-
-Hand = Callable[[Bed], None]
 
 INBOUND, OUTBOUND = "Inbound from Cisco CES", "Outbound to Cisco CES"  # the latter is a connector and a rule
 BYPASS = "Bypass spam filtering - inbound email from Cisco CES"
@@ -46,14 +43,19 @@ def both(*hands: Hand) -> Hand:
     return act
 
 
-def gateway_switch(name: str, value: object) -> Hand:
-    """A switch of the practice gateway."""
-    return lambda bed: bed.estate.gateway.set_switches({name: value})
+def gateway_switch(**switches: object) -> Hand:
+    """Switches of the practice gateway."""
+    return lambda bed: bed.estate.gateway.set_switches(switches)
 
 
-def tenant_switch(name: str, value: object) -> Hand:
-    """A switch of the practice tenant."""
-    return lambda bed: setattr(bed.estate.tenant.switches, name, value)
+def tenant_switch(**switches: object) -> Hand:
+    """Switches of the practice tenant."""
+
+    def act(bed: Bed) -> None:
+        for name, value in switches.items():
+            setattr(bed.estate.tenant.switches, name, value)
+
+    return act
 
 
 def mx(*hosts: str) -> Hand:
@@ -108,3 +110,26 @@ def filters(*texts: list[str]) -> Hand:
 def foreign_rule(**parameters: Any) -> Hand:
     """Another administrator's rule for mail to the outside, «Stamp», at the end unless said otherwise."""
     return in_tenant("New-TransportRule", Name="Stamp", SentToScope="NotInOrganization", **parameters)
+
+
+def group_above(name: str, policy: str) -> Hand:
+    """A sender group of the outbound listener for `.outlook.com`, at the top."""
+
+    def act(bed: Bed) -> None:
+        choice = {"BLOCKED": "6", "RELAYED": "7"}[policy]
+        answers = ["1", name, ".outlook.com", "theirs", choice, "n", "theirs"]
+        bed.type(HAT, "new", *answers, "move", name, "1", "", "", "")
+        group = bed.estate.gateway.state.base.listener("OutgoingMail").groups[0]
+        assert (group.name, group.behaviour) == (name, f"${policy}")
+
+    return act
+
+
+def sink_answers(reply: str) -> Hand:
+    """What the server outside answers at the recipient."""
+    return lambda bed: bed.estate.internet.sink.refuse.update({bed.settings.outside: reply})
+
+
+def variable(name: str, value: str) -> Hand:
+    """A variable of this process's environment."""
+    return lambda bed: bed.patch.setenv(name, value)

@@ -1,95 +1,82 @@
-"""The outbound filter that several stacks share, and the guide's, copied literally."""
+"""Two stacks write one message filter: whoever comes second works on what the first one left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from dynamic_providers import connections
+from dynamic_providers.gateway import outbound_filter
+from dynamic_providers.gateway.commit import ConflictError
+from dynamic_providers.gateway.script import Script
+from dynamic_providers.gateway.transaction import Gateway, Session
 from lab.estate import Estate
-from tests.protocol import gateway_kit as kit
-from tests.protocol.gateway_kit import count, stack
-from tests.protocol.gateway_life import Stack, plugin, wanted
+from tests.protocol.gateway_life import Stack, connection, plugin, wanted
 
-running, estate = kit.running, kit.estate
+FIRST, SECOND = "firstTenant1", "secondTenant2"
 
 
-def test_secrets_are_alternatives_of_which_each_stack_owns_its_own(
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    with Estate(tmp_path / ".lab") as running:
+        yield running
+
+
+def tenant(secret: str) -> Stack:
+    return Stack({"filter": {**wanted()["filter"], "alternatives": {secret: {}}}})
+
+
+def passes(estate: Estate) -> str:
+    """The test of the header in the filter, as it stands there."""
+    [text] = [one.text for one in estate.gateway.state.base.filters if one.name == "office365_outbound"]
+    return text.partition('header("X-OUTBOUND-AUTH") == ')[2].partition(")")[0]
+
+
+def as_another(estate: Estate, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> None:
+    """Another process, on another machine, brings its stack up meanwhile."""
+    with monkeypatch.context() as its:
+        live = Gateway(connection(estate))
+        its.setattr(connections, "_live", {"gateway": live})
+        try:
+            stack.up()
+        finally:
+            live.close()
+
+
+def test_what_another_stack_wrote_after_we_had_read_stays(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = estate.gateway.dump()
-    ours, theirs = stack("filter"), stack("filter")
-    theirs.inputs["filter"] = {**theirs.inputs["filter"], "alternatives": {"secondtenant": {}}}
+    ours, theirs = tenant(FIRST), tenant(SECOND)
     with plugin(estate, monkeypatch):
+        connections.gateway().read(outbound_filter.TABLE, outbound_filter._read)
+        as_another(estate, monkeypatch, theirs)
         ours.up()
-    alone = estate.gateway.dump()
+    assert passes(estate) == f'"^({SECOND}|{FIRST}'
     with plugin(estate, monkeypatch):
-        theirs.up()
-    with plugin(estate, monkeypatch):
-        ours.refresh()
-        assert ours.drift() == {}  # another stack's alternative is none of our business
-    ours.inputs["filter"] = {**ours.inputs["filter"], "alternatives": {"mysecretkey": {}, "newsecretkey": {}}}
-    with plugin(estate, monkeypatch):
-        assert ours.up() == ["update filter"]
-        text = "\n".join(filter_lines(estate))
-        assert "^(mysecretkey|secondtenant|newsecretkey)$" in text
-    with plugin(estate, monkeypatch):
-        theirs.destroy()
-    ours.inputs["filter"] = {**ours.inputs["filter"], "alternatives": {"mysecretkey": {}}}
-    with plugin(estate, monkeypatch):
-        ours.up()
-    assert estate.gateway.dump() == alone
-    with plugin(estate, monkeypatch):
+        connections.gateway().read(outbound_filter.TABLE, outbound_filter._read)
+        third = tenant("thirdTenant3")
+        as_another(estate, monkeypatch, third)
         ours.destroy()
-    assert estate.gateway.dump() == before
+    assert passes(estate) == f'"^({SECOND}|thirdTenant3'
 
 
-def filter_lines(estate: Estate) -> list[str]:
-    cluster = ["clustermode cluster"] if len(estate.gateway.members) > 1 else []
-    lines = [*cluster, "filters", "detail", "office365_outbound", "", "exit"]
-    return (
-        estate.gateway.type_by_hand(lines).replace("'", '"').splitlines()
-    )  # old releases print single quotes
-
-
-COPIED = [
-    'office365_outbound: if sendergroup == "RELAYLIST" {',
-    'if header("X-OUTBOUND-AUTH") == "^mysecretkey$" {',
-    'strip-header("X-OUTBOUND-AUTH");',
-    "} else {",
-    "drop();",
-    "}",
-    "}",
-]
-
-
-def type_filter(estate: Estate, lines: list[str]) -> None:
-    cluster = ["clustermode cluster"] if len(estate.gateway.members) > 1 else []
-    estate.gateway.type_by_hand([*cluster, "filters", "new", *lines, ".", "", 'commit "by hand" Y', "exit"])
-    assert "filter office365_outbound" in estate.gateway.dump()
-
-
-def test_the_filter_copied_from_the_guide_is_refused_taken_over_and_put_back(
+def test_a_commit_between_our_staging_and_our_commit_is_a_conflict_and_the_next_run_right(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    type_filter(estate, COPIED)
-    before = estate.gateway.dump()
-    with plugin(estate, monkeypatch), pytest.raises(AssertionError, match="group test: not ours") as refused:
-        Stack({"filter": wanted()["filter"]}).up()
-    assert "mysecretkey" not in str(refused.value)
-    ours = Stack({"filter": wanted()["filter"]}, take_over=("filter",))
-    with plugin(estate, monkeypatch):
-        ours.up()
-    assert '"^RELAY_O365$"' in "\n".join(filter_lines(estate))
-    with plugin(estate, monkeypatch):
-        ours.destroy()
-    assert estate.gateway.dump() == before
+    ours, theirs = tenant(FIRST), tenant(SECOND)
+    run = outbound_filter._run
 
+    def run_while_another_commits(session: Session, script: Script, name: str) -> None:
+        run(session, script, name)
+        monkeypatch.setattr(outbound_filter, "_run", run)
+        as_another(estate, monkeypatch, theirs)
 
-def test_a_filter_without_anchors_round_the_group_counts_as_right_with_a_warning(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
     with plugin(estate, monkeypatch):
-        stack("senderGroup").up()
-    type_filter(estate, [line.replace("RELAYLIST", "RELAY_O365") for line in COPIED])
-    start, ours = estate.journal.mark(), Stack({"filter": wanted()["filter"]})
-    with plugin(estate, monkeypatch):
+        monkeypatch.setattr(outbound_filter, "_run", run_while_another_commits)
+        with pytest.raises(ConflictError, match="Run it again"):
+            ours.up()
+        assert passes(estate) == f'"^{SECOND}$"'
         ours.up()
-    assert count(estate, "write", start) == 0
-    assert "matches the group without ^ and $" in capsys.readouterr().err
+    assert passes(estate) == f'"^({SECOND}|{FIRST}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pulumi
 import pytest
@@ -41,6 +42,8 @@ class Wish:
     take_over: list[str] = field(default_factory=list)
     addresses: Sequence[str] = tuple(GATEWAYS)
     mx: Mapping[str, Sequence[str]] = field(default_factory=lambda: {DOMAIN: [MX_HOST]})
+    mx_settled: list[str] = field(default_factory=list)
+    settle: int | None = None
 
     def program(self, exchange: pulumi.ResourceOptions) -> None:
         before = ExchangeSnapshot(
@@ -71,6 +74,8 @@ class Wish:
                 gateways=self.addresses,
                 allow=self.allow,
                 acknowledged=self.acknowledged,
+                mx_settled=self.mx_settled,
+                settle=self.settle,
                 opts=pulumi.ResourceOptions.merge(exchange, pulumi.ResourceOptions(depends_on=[b])),
             )
 
@@ -239,6 +244,39 @@ def test_an_update_of_the_connector_leaves_the_lock_down_alone(
     assert shut(side) == (True, True)
 
 
+# --- opening ------------------------------------------------------------------------------------------------
+
+
+def waits(lines: list[str]) -> list[str]:
+    return [line for line in lines if "waiting until" in line]
+
+
+def test_opened_it_answers_when_microsoft_refuses_nothing_any_more(
+    side: Side, engine: Engine, wish: Wish
+) -> None:
+    """An MX that moves back comes after it."""
+    wish.settle = 2
+    assert waits(engine.up().lines) == []
+    wish.closed = True
+    assert waits(engine.up().lines) == []
+    side.estate.tenant.switches.propagation_seconds = 1.8
+    side.estate.tenant.store.settle()
+    wish.closed = False
+    [line] = waits(engine.up().lines)
+    assert line.startswith(f"{TENANT}: the side entrance is open again: waiting until ")
+    assert "Safe to interrupt: the next run waits again" in line
+    assert side.mail(STRANGER).code == 250
+    assert engine.drifted() == {}
+    assert waits(engine.destroy().lines) == []  # it is open already
+
+
+def test_destroyed_while_it_is_shut_it_waits_too(side: Side, engine: Engine, wish: Wish) -> None:
+    wish.settle, wish.closed = 1, True
+    engine.up()
+    assert len(waits(engine.destroy().lines)) == 1
+    assert not side.rejects()
+
+
 # --- drift --------------------------------------------------------------------------------------------------
 
 
@@ -343,6 +381,22 @@ def test_not_while_one_resolver_remembers_the_old_mx(side: Side, engine: Engine,
     old.forget()
     engine.up()
     assert shut(side) == (True, True)
+
+
+def test_not_while_the_old_mx_may_be_held_by_somebody(side: Side, engine: Engine, wish: Wish) -> None:
+    """Whom we ask has forgotten it, or never had it; others go by it until its time to live has passed."""
+    engine.up()
+    now = datetime.now(UTC)
+    wish.closed = True
+    wish.mx_settled = [f"{now - timedelta(hours=1):%FT%TZ}", f"{now + timedelta(minutes=3):%FT%T+00:00}"]
+    said = refused(engine)
+    assert "the MX has moved, but until " in said
+    assert f"{now + timedelta(minutes=3):%H:%M}" in said
+    wish.mx_settled = [f"{now:%FT%T+00:00}"]
+    engine.up()
+    assert shut(side) == (True, True)
+    wish.mx_settled = []
+    assert engine.drifted() == {}
 
 
 def test_not_without_an_mx_and_not_where_dns_does_not_answer(side: Side, engine: Engine, wish: Wish) -> None:

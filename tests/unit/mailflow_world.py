@@ -91,6 +91,7 @@ class World:
     attempts_wrong: int = 0  # so many attempts go wrong first: Microsoft's side is late
     # outside, DNS, the tenant
     arrived_from: str = DATA2
+    arrived_by: str = "mx.probe.example"
     header_outside: bool = False
     arrives: bool = True
     can_send: bool = True
@@ -333,5 +334,5 @@ class _Outside:
         message = world.message(word)
         if message is None or not world.arrives:
             return None
-        last = Step(world.arrived_from, "1.3", f"from esa1 ([{world.arrived_from}]) by mx.probe.example")
+        last = Step(world.arrived_from, "1.3", f"from esa1 ([{world.arrived_from}]) by {world.arrived_by}")
         return Arrived(message.subject, message.message_id, (last,), header=world.header_outside)

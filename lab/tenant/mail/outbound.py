@@ -227,7 +227,14 @@ class Outbound:
             )
             self._traces.settle(entry, "Failed" if final else "Pending", to_ip=hop.address if final else "")
             kind = "failed" if final else "deferred"
-            self._journal.record("tenant", kind, to=entry.recipient, connector=connector, reply=said)
+            self._journal.record(
+                "tenant",
+                kind,
+                to=entry.recipient,
+                connector=connector,
+                reply=said,
+                message_id=entry.message_id,
+            )
         if not final:
             wait = self._switches.retry_seconds * 2.0 ** min(parcel.attempts - 1, 20)
             self._later(parcel, min(wait, self._switches.retry_at_most))
