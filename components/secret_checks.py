@@ -83,7 +83,10 @@ def _credentials_missing(values: Values, environment: Environment) -> Iterator[M
             ("gateway", "jumpHost"),
             "takes public keys only, and there is none: set GATEWAY_KEY_FILE in the environment to its file",
         )
-    if at(values, "dns", "server") is not None and not there("DNS_TSIG_SECRET", "dnsTsigSecret"):
+    domains = at(values, "domains")
+    ours = [at(one, "mx") for one in domains.values()] if isinstance(domains, Mapping) else []
+    updates = at(values, "dns", "server") is not None and any(mx in ("microsoft", "gateway") for mx in ours)
+    if updates and not there("DNS_TSIG_SECRET", "dnsTsigSecret"):
         yield Mistake(
             ("dns", "server"), "takes only signed updates: set DNS_TSIG_SECRET in the environment to the key"
         )

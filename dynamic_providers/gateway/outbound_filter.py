@@ -298,10 +298,16 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             owned = dict.fromkeys(owned, ABSENT) | dict.fromkeys(wanted, another)
         return super()._make(news, {**olds, "before": owned})
 
+    def _write(self, place: Place, changes: dict[str, Entry | None], live: Entries, props: Props) -> None:
+        super()._write({**place, "shared": props.get("shared")}, changes, live, props)
+
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
+        filters = read_all(self._gateway(place))
+
         def stage(session: Session) -> None:
-            """From the filter as it is now: another tenant's stack may have written it since we read it."""
-            for script in self._scripts(place, changes, _remembered(_read(session))):
+            """If others write it, too, from the filter as it is now: they may have since we read it."""
+            now = _remembered(_read(session)) if place.get("shared") else filters
+            for script in self._scripts(place, changes, now):
                 _run(session, script, str(place["name"]))
 
         self._change(place, TABLE, stage, changes, context, named=f"message filter {place['name']}")
@@ -333,9 +339,9 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         others = set(values_of(read_all(self._gateway(props)), props)) - set(props[self.table_field])
         if others and not props.get("shared"):
             yield (
-                f"the filter «{props['name']}» lets other secrets pass, too ({len(others)}): if another tenant's "
-                "stack put them there, set gateway.shared in both (docs/shared-gateway.md), or the first that is "
-                "destroyed takes the other's sender group with it"
+                f"the filter «{props['name']}» lets other secrets pass, too ({len(others)}): if another "
+                "tenant's stack put them there, set gateway.shared in both (docs/shared-gateway.md), or the "
+                "first that is destroyed takes the other's sender group with it"
             )
 
     def _anchors(self, props: Props) -> Iterable[str]:

@@ -90,10 +90,11 @@ def until_it_works(waiting: Waiting, deadline: Deadline, attempt: Callable[[int]
     while True:
         hops = attempt(number)
         wrong = hops.failed_hop
+        cut = deadline.passed and any(one.verdict != "ok" for one in hops.hops)
+        if cut and len(furthest.hops) >= len(hops.hops):
+            return furthest  # one before it has more to say
         if wrong is None or not hops.may_pass:
             return hops
-        if deadline.passed and len(furthest.hops) > len(hops.hops):
-            return furthest  # the last attempt was cut short: one before it has more to say
         furthest = hops
         if not waiting.before_resend(number, f"{wrong.name}: {wrong.says}", deadline):
             return hops

@@ -32,7 +32,7 @@ TO_GATEWAY, TO_MICROSOFT = "probe → gateway", "gateway → Microsoft 365"
 CONNECTOR, INBOX = "Microsoft 365: connector", "Microsoft 365: inbox"
 MX, VIEWS = "MX → gateway", "MX: resolvers and zone"
 OUTSIDE, OWN = "side entrance: outside sender", "side entrance: own sender"
-OUT: tuple[CheckName, ...] = ("outbound", "forged")  # what a break on the way in leaves alone
+OUT: tuple[CheckName, ...] = ("outbound",)  # what a break on the way in leaves alone
 
 NOT_SHUT = {"lockdown": "closed"}
 ONLY_DATA1 = in_tenant("Set-InboundConnector", INBOUND, SenderIPAddresses=[DATA1])
@@ -103,6 +103,7 @@ AT_THE_GATEWAY: Mapping[str, Broken] = {
         TO_GATEWAY,
         ("451 #4.7.1 Please try again later (at RCPT TO)",),
         ("slows down a sender that it does not know",),
+        waits=True,
     ),
     "gateway down": Broken(
         lambda bed: bed.estate.mail.shut(),
@@ -129,6 +130,7 @@ AT_THE_GATEWAY: Mapping[str, Broken] = {
         ("5.7.64 TenantAttribution; Relay Access Denied",),
         ("SMTP route", f"it went to {WRONG_REGION}, the domain's Microsoft MX is at {MICROSOFT}"),
         fine=OUT,
+        waits=True,
     ),
     "route to nobody": Broken(
         route_to(NOBODY),
@@ -249,6 +251,7 @@ AT_MICROSOFT: Mapping[str, Broken] = {
         ("taken by «Old scrubber», not by «Inbound from Cisco CES»",),
         (f"another connector matches mail from {DATA1} first: «Old scrubber»",),
         fine=OUT,
+        waits=True,
     ),
     "throttled": Broken(
         busy,
@@ -258,6 +261,7 @@ AT_MICROSOFT: Mapping[str, Broken] = {
         ("slows a sending address down",),
         ("10 connections, 20 messages",),
         fine=OUT,
+        waits=True,
     ),
     "no such mailbox": Broken(
         tenant_switch(no_mailbox=("probe",)),
@@ -338,6 +342,7 @@ AT_THE_DOORS: Mapping[str, Broken] = {
         {"address": MICROSOFT},
         fine=("direct", "inbound", *OUT),
         changes=NOT_SHUT,
+        waits=True,
     ),
     "side entrance open to own senders": Broken(
         both(LOCK, in_tenant("Set-InboundConnector", INBOUND, SenderDomains=["smtp:probe.example;1"])),
@@ -346,6 +351,7 @@ AT_THE_DOORS: Mapping[str, Broken] = {
         ("taken past the gateway: 250 2.6.0",),
         ("RejectDirectSend is off",),
         changes=NOT_SHUT,
+        waits=True,
     ),
     "MX half moved": Broken(
         mx(GATEWAY_MX, MICROSOFT_MX),
@@ -381,6 +387,7 @@ AT_THE_DOORS: Mapping[str, Broken] = {
         ("hold the old record for its TTL", "held by 1.1.1.1"),
         ("wait the old record's TTL",),
         fine=("direct", *OUT),
+        waits=True,
     ),
     "resolvers fail": Broken(
         resolvers_fail,

@@ -31,7 +31,7 @@ from tests.estate.broken_hands import (
 
 ROUTE, TO_GATEWAY = "Microsoft 365: rule and connector", "Microsoft 365 → gateway"
 FILTERED, TO_OUTSIDE, STRIPPED = "gateway: filter", "gateway → outside", "outside: header"
-IN: tuple[CheckName, ...] = ("direct", "inbound")  # what a break on the way out leaves alone
+IN: tuple[CheckName, ...] = ("direct",)  # what a break on the way out leaves alone
 PAST = (f"left by no connector, past the gateway, to {SINK}",)
 STILL_THERE = (f"{HEADER} is still in the message",)
 DROPPED = (f"Dropped By Message Filters: Dropped by filter '{FILTER}'",)
@@ -262,6 +262,7 @@ AT_THE_GATEWAY: Mapping[str, Broken] = {
         TO_GATEWAY,
         ("452 Too many recipients received this hour",),
         ("puts Microsoft 365 off", "limits connections or recipients"),
+        waits=True,
     ),
     "gateway down": Broken(
         lambda bed: bed.estate.mail.shut(),
@@ -375,6 +376,7 @@ AT_THE_FILTER: Mapping[str, Broken] = {
         ("compare secret and previousSecrets",),
         {"filter": FILTER, "status": "Dropped By Message Filters"},
         fine=(*IN, "forged"),
+        waits=True,
     ),
     "secret differs on the gateway": Broken(
         filters(filter_lines(accepts="^anotherkey9$")),
@@ -383,6 +385,7 @@ AT_THE_FILTER: Mapping[str, Broken] = {
         DROPPED,
         ("the secret differs between rule and filter",),
         fine=(*IN, "forged"),
+        waits=True,
     ),
     "filter above that strips the header": Broken(
         filters(STRIPS_IT, filter_lines()),
@@ -391,6 +394,7 @@ AT_THE_FILTER: Mapping[str, Broken] = {
         DROPPED,
         ("a filter above strips it",),
         fine=IN,
+        waits=True,
     ),
 }
 
@@ -429,6 +433,7 @@ OUTSIDE: Mapping[str, Broken] = {
         ("451 4.7.1 Greylisted",),
         ("grey-listing",),
         fine=(*IN, "forged"),
+        waits=True,
     ),
     "outside down": Broken(
         lambda bed: bed.estate.internet.sink.door.faults.add("refuse"),

@@ -16,7 +16,7 @@ ROUTE, TO_GATEWAY, FILTERED = (
     "gateway: filter",
 )
 STRIPPED = "outside: header"
-IN: tuple[CheckName, ...] = ("direct", "inbound")
+IN: tuple[CheckName, ...] = ("direct",)
 
 
 def remembers_nothing(bed: Bed) -> None:
@@ -33,6 +33,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("gateway.tracking does not answer",),
         ("TRACKING_USER",),
         verdict="notProven",
+        waits=True,
     ),
     "tracking down, outbound": Broken(
         gateway_switch(tracking_down=True),
@@ -41,6 +42,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("tracking of esa1.bce-demo.example:4431", "503"),
         ("gateway.tracking does not answer",),
         verdict="notProven",
+        waits=True,
     ),
     "tracking down, forged": Broken(
         gateway_switch(tracking_down=True),
@@ -49,6 +51,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("503",),
         ("gateway.tracking does not answer",),
         verdict="notProven",
+        waits=True,
     ),
     "tracking lets us not in": Broken(
         variable("TRACKING_PASSWORD", "wrong-one"),
@@ -59,6 +62,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("TRACKING_PASSWORD",),
         verdict="notProven",
         fine=(),
+        waits=True,
     ),
     "trace late": Broken(
         tenant_switch(trace_latency=60.0),
@@ -68,6 +72,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("message trace is late",),
         ("checks.deadline",),
         verdict="notProven",
+        waits=True,
     ),
     "trace late, outbound": Broken(
         tenant_switch(trace_latency=60.0),
@@ -76,6 +81,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("message trace does not show it by",),
         ("message trace is late",),
         verdict="notProven",
+        waits=True,
     ),
     "no right to trace": Broken(
         tenant_switch(directory_role="none"),
@@ -101,6 +107,7 @@ WITNESSES: Mapping[str, Broken] = {
         ("longer checks.deadline",),
         verdict="notProven",
         fine=("outbound", *IN),
+        waits=True,
     ),
     "Graph without Mail.Send": Broken(
         tenant_switch(graph_roles=("Mail.Read",)),

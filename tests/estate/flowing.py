@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -65,6 +66,8 @@ class Ground:
         self._values, self._environment = copy.deepcopy(self.stack.values), self.stack.environment
         self.untouched = self._here()
         self.stack.up()
+        settled = datetime.fromisoformat(self.stack.state[f"mx-{DOMAIN}"].outputs["settledAt"])
+        wait_for(lambda: datetime.now(UTC) > settled, "the old MX has passed")
         self.carried = self._here()
 
     def _here(self) -> Start:

@@ -1,5 +1,6 @@
 """Broken estates: the right check fails, at the right hop, with the answer word by word and what caused it.
 
+Here the way in, what shuts our own port 25, and a cluster; the way out is in `test_broken_estates_out.py`.
 Each estate is one that `up` made, broken in one way by hand; whoever reads what the check says would find it.
 """
 
@@ -19,43 +20,26 @@ from dynamic_providers.mailflow import probe
 from dynamic_providers.mailflow.proof import CheckName
 from dynamic_providers.mailflow.run import first_wrong
 from lab.estate import Estate
-from tests.estate import broken_inbound, broken_outbound, broken_witnesses
-from tests.estate.broken_bed import DEADLINE, Bed, Broken, stack_is_up, wrong_hop
+from tests.estate import broken_inbound, broken_witnesses
+from tests.estate.broken_bed import PLENTY, Bed, Broken, stack_is_up, wrong_hop
 from tests.mail_stack import OUTSIDE
 from tests.unit.settings_samples import sample
 
 BROKEN: dict[str, Broken] = {
-    f"{way}: {name}": case
-    for way, cases in {
-        "in, at the gateway": broken_inbound.AT_THE_GATEWAY,
-        "in, at Microsoft 365": broken_inbound.AT_MICROSOFT,
-        "in, at the doors": broken_inbound.AT_THE_DOORS,
-        "out, by rule and connector": broken_outbound.BY_RULE_AND_CONNECTOR,
-        "out, at the gateway": broken_outbound.AT_THE_GATEWAY,
-        "out, at the filter": broken_outbound.AT_THE_FILTER,
-        "out, outside": broken_outbound.OUTSIDE,
-        "unseen": broken_witnesses.WITNESSES,
+    f"{where}: {name}": case
+    for where, cases in {
+        "at the gateway": broken_inbound.AT_THE_GATEWAY,
+        "at Microsoft 365": broken_inbound.AT_MICROSOFT,
+        "at the doors": broken_inbound.AT_THE_DOORS,
     }.items()
     for name, case in cases.items()
 }
 CHECKS: tuple[CheckName, ...] = ("direct", "inbound", "outbound", "forged")
 
 
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with stack_is_up(tmp_path_factory.mktemp("broken"), second_tenant=True) as made:
-        yield made
-
-
-@pytest.fixture
-def bed(up: Bed) -> Bed:
-    up.set_right()
-    return up
-
-
 def test_unbroken_every_check_is_ok(bed: Bed) -> None:
     """So each of the others can fail."""
-    proofs = bed.checks(*CHECKS, "sideEntrance")
+    proofs = bed.checks(*CHECKS, "sideEntrance", deadline=PLENTY)
     assert {one.check: one.summary for one in proofs[:2] + proofs[-2:] if one.verdict != "ok"} == {}
     assert [one.check for one in proofs] == ["direct", "inbound", "sideEntrance", "outbound", "forged"]
     assert "open, as set (lockdown: open)" in proofs[2].summary
@@ -106,7 +90,7 @@ def test_a_shut_port_25_is_told_from_a_broken_gateway(bed: Bed) -> None:
 def test_an_mx_may_not_move_after_any_of_what_failed_on_the_way_in(bed: Bed) -> None:
     """Nor after what was not seen to arrive: what the check resource asks of a proof."""
     broken_witnesses.WITNESSES["trace late"].by_hand(bed)
-    [proof] = bed.checks("direct")
+    [proof] = bed.checks("direct", deadline=1)
     wrong = first_wrong(proof)
     assert wrong is not None
     assert "message trace does not show it" in wrong.says
@@ -146,7 +130,7 @@ def in_machine_mode(bed: Bed, host: str, table: str, *lines: str) -> None:
 
 def test_a_machine_override_is_told_by_the_one_gateway_that_has_it(cluster: Bed) -> None:
     cluster.set_right()
-    right = [one for one in cluster.checks("direct", deadline=4) if one.domain == cluster.domain]
+    right = [one for one in cluster.checks("direct", deadline=PLENTY) if one.domain == cluster.domain]
     assert [one.verdict for one in right] == ["ok", "ok"]
     in_machine_mode(
         cluster, ESA2, "listenerconfig", "listenerconfig edit IncomingMail rcptaccess delete contoso.example"
@@ -164,7 +148,9 @@ def test_a_filter_that_one_machine_lacks_lets_the_header_out_there_only(cluster:
     in_machine_mode(cluster, ESA1, "filters", "filters delete office365_outbound")
     cluster.tenant("Set-OutboundConnector", "Outbound to Cisco CES", SmartHosts=["198.51.100.11"])
     assert {
-        one.check: one.summary for one in cluster.checks("outbound", "forged") if one.verdict != "ok"
+        one.check: one.summary
+        for one in cluster.checks("outbound", "forged", deadline=PLENTY)
+        if one.verdict != "ok"
     } == {}
     cluster.tenant("Set-OutboundConnector", "Outbound to Cisco CES", SmartHosts=["198.51.100.10"])
     outbound, forged = cluster.checks("outbound", "forged")
@@ -174,9 +160,3 @@ def test_a_filter_that_one_machine_lacks_lets_the_header_out_there_only(cluster:
         assert "it is missing" in hop.cause
         assert "whether the machine or its group overrides this table" in hop.advice
     assert forged.hops[-1].evidence["gateway"].startswith(ESA1)
-
-
-def test_there_are_enough_of_them() -> None:
-    """Issue 4 asks for twenty that fail; what is only not proven does not count."""
-    assert len([one for one in BROKEN.values() if one.verdict == "failed"]) >= 20
-    assert DEADLINE <= 5

@@ -147,6 +147,16 @@ def test_destroy_of_what_is_locked_down(ground: Ground) -> None:
     assert traffic.harm(through=()) == {}
 
 
+def test_twin_destroy_while_microsoft_still_refuses(ground: Ground) -> None:
+    ground.begin(ground.carried, {**CLOSED, **NONE, ("settle", "rule"): TOO_SHORT})
+    ground.estate.tenant.store.settle()
+    ground.lag(LONG_LAG)
+    with ground.traffic() as traffic:
+        ground.stack.destroy()
+        traffic.flow()
+    assert set(traffic.harm(through=())) == {"inbound lost"}
+
+
 def test_twin_lock_down_before_the_mx_has_moved(ground: Ground) -> None:
     ground.begin(ground.carried, {("domains", DOMAIN, "mx"): "microsoft"})
     with ground.traffic() as traffic:

@@ -25,7 +25,7 @@ def estate(tmp_path: Path) -> Iterator[Estate]:
 
 
 def tenant(secret: str) -> Stack:
-    return Stack({"filter": {**wanted()["filter"], "alternatives": {secret: {}}}})
+    return Stack({"filter": {**wanted()["filter"], "alternatives": {secret: {}}, "shared": True}})
 
 
 def passes(estate: Estate) -> str:
