@@ -1,6 +1,5 @@
 """Waiting until the last resolver has forgotten an MX set that was replaced, and saying until when."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,9 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dynamic_providers import report
+from dynamic_providers import settling
 
-PROGRESS_SECONDS = 60.0
+_WHY = (
+    "Until then resolvers may lead mail by the records before, so what takes it stays. Safe to interrupt: "
+    "the next run waits again"
+)
 
 Settle = Literal["ttl"] | Annotated[int, Field(strict=True, ge=0, le=604_800)]
 
@@ -49,12 +51,5 @@ def moment(props: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def wait_until(until: datetime, what: str) -> None:
-    """Return when that moment has come. Cut off, it leaves nothing half done: the next run waits again."""
-    if until <= now():
-        return
-    report.info(f"{what}: waiting until {stamp(until)}")
-    while (left := (until - now()).total_seconds()) > 0:
-        threading.Event().wait(min(left, PROGRESS_SECONDS))
-        left = (until - now()).total_seconds()
-        if left > 0:
-            report.info(f"{what}: {round(left)} s to go")
+    """Return when that moment has come."""
+    settling.wait_until(until, what, _WHY)

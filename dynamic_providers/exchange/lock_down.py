@@ -37,11 +37,11 @@ from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.exchange.lock_down_gate import others_who_deliver, wrong_mx
 from dynamic_providers.exchange.organization import reject_direct_send, rejects_direct_send
 from dynamic_providers.exchange.past_gateway import Flow, each_once
-from dynamic_providers.exchange.settling import LONGEST, clock, wait_until
 from dynamic_providers.field_types import Domain, ExchangeName, Flag, HostName, InitialDomain, SenderAddress
 from dynamic_providers.managed_provider import ManagedProvider
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
+from dynamic_providers.settling import LONGEST, clock, wait_until
 
 RESTRICTION: Final = "restrictDomainsToIpAddresses"
 DIRECT_SEND: Final = "rejectDirectSend"

@@ -8,7 +8,7 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.message_trace import when
-from dynamic_providers.exchange.settling import wait_until
+from dynamic_providers.settling import wait_until
 
 _WHY = (
     "Microsoft may go on acting on it until then, so what it leads to stays until then. Safe to interrupt: "

@@ -20,10 +20,10 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.rule_order import state_of
 from dynamic_providers.exchange.rule_settling import settled_at
-from dynamic_providers.exchange.settling import LONGEST, clock
 from dynamic_providers.field_types import ExchangeName, Flag, HeaderName, HeaderValue, InitialDomain
 from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
+from dynamic_providers.settling import LONGEST, clock
 
 
 class TooEarly(ManagedError):

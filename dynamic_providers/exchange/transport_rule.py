@@ -31,7 +31,6 @@ from dynamic_providers.exchange.rule_order import (
 )
 from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
 from dynamic_providers.exchange.rule_settling import wait_for_removed
-from dynamic_providers.exchange.settling import LONGEST
 from dynamic_providers.field_types import (
     Domain,
     ExchangeName,
@@ -44,6 +43,7 @@ from dynamic_providers.field_types import (
 )
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
+from dynamic_providers.settling import LONGEST
 
 _SCOPES: Final = ("InOrganization", "NotInOrganization")
 Scope = Literal["InOrganization", "NotInOrganization"]

@@ -1,4 +1,4 @@
-"""What the estate tests share: a stack that is up, to be broken; its assertions are explained as in a test."""
+"""What the estate tests share: a stack that is up, to be broken, with its assertions explained."""
 
 from __future__ import annotations
 

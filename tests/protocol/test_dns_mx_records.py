@@ -335,7 +335,7 @@ def test_the_old_set_gets_a_short_ttl_first_and_the_move_waits_for_it(
     assert (now() - start).total_seconds() >= 2
     assert bind.mx() == OURS
     assert any("lowered from 2 to 1 s" in line for line in said)
-    assert any("waiting until 20" in line for line in said)
+    assert any("waiting until " in line for line in said)
     settled = moment(life.outs, "settledAt")
     assert settled is not None
     assert (settled - now()).total_seconds() <= 2

@@ -16,13 +16,12 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
 
 from dynamic_providers import engine as engine_module
-from dynamic_providers import report
-from dynamic_providers.exchange import settling
+from dynamic_providers import report, settling
 from dynamic_providers.exchange.outbound_connector import OutboundConnector
 from dynamic_providers.exchange.rule_settling import settled_at
-from dynamic_providers.exchange.settling import Interrupted
 from dynamic_providers.exchange.snapshot import OUTBOUND_CONNECTOR, TRANSPORT_RULE, ExchangeSnapshot
 from dynamic_providers.exchange.transport_rule import TransportRule
+from dynamic_providers.settling import Interrupted
 from tests.mini_engine import EngineService, Plugin, Refused, struct
 from tests.protocol import tenant_estate
 from tests.protocol.tenant_estate import DATA2, OUTBOUND, TENANT, Engine, Side

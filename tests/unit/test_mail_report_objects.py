@@ -136,7 +136,7 @@ def test_what_a_preview_would_change_differs() -> None:
 
 
 def test_what_the_shared_gateways_stack_makes_is_told_so() -> None:
-    shared = made_objects(settings(gateway__shared=True), ())
+    shared = made_objects(settings(gateway__shared=True, takeOver=[]), ())
     assert {found(shared, row).state for row in "hi"} == {"managed"}
     assert found(shared, "l").state == "missing"
 

@@ -1,7 +1,7 @@
-"""Waiting until Microsoft 365 has forgotten a rule: what the rule leads to has to stay that long.
+"""Waiting until nobody acts on what was removed any more: a rule, a lock-down, an MX. It has to say so.
 
-A rule that was removed acts for up to half an hour, sometimes an hour. Source: Microsoft Learn, mail flow
-rules; the wait itself is a setting of the stack.
+A rule acts for up to an hour after it was removed (Microsoft Learn, mail flow rules), an MX for its time to
+live. What it leads to stays that long; how long is a setting of the stack, or the record's own.
 """
 
 import threading
