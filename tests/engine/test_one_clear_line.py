@@ -192,7 +192,7 @@ def test_one_clear_line_of_the_real_engine(tmp_path: Path, estate: Estate, case:
 def test_a_domain_that_the_tenant_does_not_accept_is_a_warning(tmp_path: Path, estate: Estate) -> None:
     """And the up goes on."""
     domain = {"microsoftMx": "elsewhere-example.mail.protection.outlook.com"}
-    settings = stack_with({("domains", "elsewhere.example"): domain})
+    settings = stack_with({("domains", "elsewhere.example"): domain, ("outbound", "state"): "none"})
     life = living(Project(tmp_path, "bce-demo-lab", estate.environment, settings=settings), estate)
     run = life.project.up()
     assert said(run.output) == set()

@@ -142,6 +142,6 @@ def test_a_domain_and_other_names_come_and_go(life: Life) -> None:
     life.project.stack_file.write_text(first, encoding="utf-8")
     life.project.up()
     configure(life, outbound={"state": "none", "smartHosts": ["198.51.100.186"], "ciphers": "check"})
-    assert life.project.steps() == {"outbound-rule": "delete"}
+    assert life.project.steps() == {"outbound-rule": "delete", "sender-policy": "delete"}
     life.project.destroy()
     assert life.estate.dump() == before
