@@ -6,10 +6,10 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TypeVar
 
 import pulumi
 from pydantic import Field
@@ -30,9 +30,7 @@ from dynamic_providers.field_types import (
 from dynamic_providers.field_types import Path as FilePath
 from dynamic_providers.model import Model
 
-if TYPE_CHECKING:
-    from dynamic_providers.exchange.client import ExchangeClient
-    from dynamic_providers.gateway.transaction import Gateway
+T = TypeVar("T")
 
 
 class JumpHost(Model):
@@ -231,25 +229,11 @@ def _plain_name(host: str) -> str:
 _live: dict[str, object] = {}
 
 
-def gateway() -> "Gateway":
-    """The one live connection to the gateways of this process."""
-    from dynamic_providers.gateway.transaction import Gateway
-
+def only(name: str, kind: type[T], make: Callable[[], T]) -> T:
+    """The one live connection of that name in this process, made when it is first asked for."""
     with _lock:
-        if "gateway" not in _live:
-            _live["gateway"] = Gateway(gateway_connection())
-        live = _live["gateway"]
-    assert isinstance(live, Gateway)
-    return live
-
-
-def exchange() -> "ExchangeClient":
-    """The one client of the tenant of this process."""
-    from dynamic_providers.exchange.client import ExchangeClient
-
-    with _lock:
-        if "exchange" not in _live:
-            _live["exchange"] = ExchangeClient(tenant_connection(), endpoints())
-        live = _live["exchange"]
-    assert isinstance(live, ExchangeClient)
+        if name not in _live:
+            _live[name] = make()
+        live = _live[name]
+    assert isinstance(live, kind)
     return live

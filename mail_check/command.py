@@ -11,8 +11,8 @@ from rich.console import Console
 
 from components.mail_checks import NoChecks, mailflow_settings
 from components.settings import Settings
-from dynamic_providers import connections
 from dynamic_providers.errors import ManagedError, clean, clean_errors
+from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.past_gateway import Flow, look
 from dynamic_providers.mailflow.mailflow_settings import MailflowSettings
 from dynamic_providers.mailflow.proof import CheckName, Proof, Verdict
@@ -141,7 +141,7 @@ def _passers(settings: Settings, progress: Progress) -> tuple[Passer, ...] | Non
     known = [*settings.sender_addresses, *settings.inbound.allowed_senders]
     progress("who came past the gateway in ten days")
     try:
-        seen = look(connections.exchange().ask, Flow(list(settings.table_entries), known))
+        seen = look(exchange().ask, Flow(list(settings.table_entries), known))
     except ManagedError as error:
         progress(f"who came past the gateway is not known: {error}")
         return None

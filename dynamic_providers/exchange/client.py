@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
+from dynamic_providers import connections
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.errors import register_secret
 from dynamic_providers.exchange.admin_api import AdminApi, Patience, Row
@@ -125,3 +126,12 @@ class ExchangeClient:
 def named(rows: Rows, name: str) -> Row | None:
     """The row of that name; names ignore case."""
     return next((row for row in rows if str(row.get("Name", "")).casefold() == name.casefold()), None)
+
+
+def exchange() -> ExchangeClient:
+    """The one client of the tenant of this process."""
+
+    def make() -> ExchangeClient:
+        return ExchangeClient(connections.tenant_connection(), connections.endpoints())
+
+    return connections.only("exchange", ExchangeClient, make)

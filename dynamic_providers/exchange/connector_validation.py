@@ -13,11 +13,11 @@ import pulumi
 from pulumi.dynamic import Resource
 from pydantic import Field
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import Props, quoted
 from dynamic_providers.errors import clean
 from dynamic_providers.exchange.admin_api import Row
-from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, exchange, named
 from dynamic_providers.exchange.cmdlets import OUTBOUND_CONNECTOR
 from dynamic_providers.exchange.errors import ExchangeError, NotFound
 from dynamic_providers.field_types import ExchangeName, InitialDomain, MailAddress, SmartHost
@@ -61,7 +61,7 @@ class ConnectorValidationProvider(LookingProvider):
         return _validated(inputs)
 
     def again(self, state: Props) -> Props:
-        row = connections.exchange().find(OUTBOUND_CONNECTOR, state["connector"])
+        row = exchange().find(OUTBOUND_CONNECTOR, state["connector"])
         counts = row is not None and row.get("IsValidated") is True
         return {**state, "validated": counts and bool(state.get("validated"))}
 
@@ -100,7 +100,7 @@ class ConnectorValidation(Resource, module="exchange", name="ConnectorValidation
 
 def _validated(props: Props) -> Props:
     """Validate, write that down at the connector, and tell of what the cmdlet left behind."""
-    client, name, recipients = connections.exchange(), str(props["connector"]), list(props["recipients"])
+    client, name, recipients = exchange(), str(props["connector"]), list(props["recipients"])
     row = client.find(OUTBOUND_CONNECTOR, name)
     if row is None:
         raise NotFound(f"there is no outbound connector «{name}» to validate", where=client.name)

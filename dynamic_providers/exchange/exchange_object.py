@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from dynamic_providers import connections
 from dynamic_providers.entries import ABSENT, RAW, Entries, Entry, Place, Props
 from dynamic_providers.exchange.admin_api import Row
-from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, exchange, named
 from dynamic_providers.exchange.cmdlets import Kind
 from dynamic_providers.exchange.forms import Form, anything
 from dynamic_providers.managed_resource import ObjectProvider
@@ -59,14 +59,14 @@ class ExchangeObjectProvider(ObjectProvider):
     # --- the hooks ------------------------------------------------------------------------------------------
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
-        rows = connections.exchange().rows(self.kind)
+        rows = exchange().rows(self.kind)
         found = {key: named(rows, key) for key in keys}
         return {key: self._entry(row, rows, place) for key, row in found.items() if row is not None}
 
     def apply(
         self, place: Place, changes: Mapping[str, Entry | None], _live: Entries, context: Props
     ) -> None:
-        client = connections.exchange()
+        client = exchange()
         for key, entry in changes.items():
             with client.alone(self.kind):
                 row = client.find(self.kind, key)
@@ -129,7 +129,7 @@ class ExchangeObjectProvider(ObjectProvider):
         raw = (ours or {}).get(RAW)
         if raw is None or theirs is None:
             return True
-        rows = connections.exchange().rows(self.kind)
+        rows = exchange().rows(self.kind)
         row = named(rows, key)
         return row is None or self._restored(row, rows, raw)
 

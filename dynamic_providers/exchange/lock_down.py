@@ -16,7 +16,7 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, UpdateResult
 from pydantic import AwareDatetime, Field
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import (
     ABSENT,
     Difference,
@@ -31,7 +31,7 @@ from dynamic_providers.entries import (
 from dynamic_providers.errors import clean, clean_errors
 from dynamic_providers.exchange.accepted_domains import accepted
 from dynamic_providers.exchange.admin_api import Row
-from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, named
+from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, exchange, named
 from dynamic_providers.exchange.cmdlets import INBOUND_CONNECTOR
 from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.exchange.lock_down_gate import others_who_deliver, wrong_mx
@@ -94,7 +94,7 @@ class LockDownProvider(ManagedProvider):
     # --- the hooks ------------------------------------------------------------------------------------------
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
-        client, found = connections.exchange(), {}
+        client, found = exchange(), {}
         for key in keys:
             on = rejects_direct_send(client) if key == DIRECT_SEND else _is_restricted(client, place)
             if on:
@@ -104,7 +104,7 @@ class LockDownProvider(ManagedProvider):
     def apply(
         self, place: Place, changes: Mapping[str, Entry | None], _live: Entries, _context: Props
     ) -> None:
-        client = connections.exchange()
+        client = exchange()
         for key in SWITCHES:
             if key in changes and key == DIRECT_SEND:
                 reject_direct_send(client, on=changes[key] is not None)
@@ -216,7 +216,7 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
 
 def _reasons(inputs: Props) -> list[str]:
     """Why it cannot be shut. It holds for every domain of the tenant, so all of its mail is looked at."""
-    client = connections.exchange()
+    client = exchange()
     domains = accepted(client)
     flow = Flow(domains, each_once(inputs["gateways"], inputs["allow"]))
     others = others_who_deliver(client.ask, flow, acknowledged=inputs["acknowledged"])

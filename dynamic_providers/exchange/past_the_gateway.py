@@ -7,9 +7,10 @@ import pulumi
 from pulumi.dynamic import Resource
 from pydantic import Field
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import Props
 from dynamic_providers.exchange.accepted_domains import accepted
+from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.lock_down_gate import WAY_OUT
 from dynamic_providers.exchange.message_trace import stamp
 from dynamic_providers.exchange.past_gateway import Flow, Seen, each_once, look
@@ -80,7 +81,7 @@ class PastTheGateway(Resource, module="exchange", name="PastTheGateway"):
 
 def _look(props: Props) -> Seen:
     """Mail of all domains of the tenant: a lock-down would hold for all of them."""
-    client = connections.exchange()
+    client = exchange()
     domains = each_once(props["domains"], accepted(client))
     return look(client.ask, Flow(domains, each_once(props["gateways"], props.get("allow", []))))
 

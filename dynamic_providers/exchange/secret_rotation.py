@@ -13,10 +13,11 @@ import pulumi
 from pulumi.dynamic import DiffResult, Resource
 from pydantic import Field
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import Props, has_unknown, plain, texts
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.exchange.admin_api import Row
+from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.rule_order import state_of
 from dynamic_providers.exchange.rule_settling import settled_at
@@ -106,7 +107,7 @@ def _reasons(news: Props, olds: Props) -> list[str]:
     dropped = [one for one in _accepted(olds) if one not in _accepted(news)]
     if not dropped:
         return []
-    client = connections.exchange()
+    client = exchange()
     names = dict.fromkeys([str(olds.get("name") or news["name"]), str(news["name"])])
     rules = [rule for rule in (client.find(TRANSPORT_RULE, name) for name in names) if rule is not None]
     return [reason for rule in rules if (reason := _reason(rule, dropped, news, client.name))]

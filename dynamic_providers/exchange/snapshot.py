@@ -6,10 +6,11 @@ from typing import ClassVar
 import pulumi
 from pulumi.dynamic import CheckResult, DiffResult
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange.accepted_domains import not_accepted
+from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.exchange_object import ExchangeObjectProvider
 from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider
 from dynamic_providers.exchange.lock_down import SWITCHES, LockDownProvider
@@ -29,7 +30,7 @@ class ExchangeSnapshotProvider(SnapshotProvider):
     identity: ClassVar[tuple[str, ...]] = ("tenant",)
 
     def record(self, place: Place, keys: Keys) -> Record:
-        client = connections.exchange()
+        client = exchange()
         kinds: dict[str, ExchangeObjectProvider | LockDownProvider] = {
             INBOUND_CONNECTOR: InboundConnectorProvider(),
             OUTBOUND_CONNECTOR: OutboundConnectorProvider(),
@@ -45,7 +46,7 @@ class ExchangeSnapshotProvider(SnapshotProvider):
     def check(self, _olds: Props, news: Props) -> CheckResult:
         domains = [one for one in news.get("domains", []) if isinstance(one, str)]
         if domains and plain(_olds).get("domains") != domains:
-            client = connections.exchange()
+            client = exchange()
             for domain in not_accepted(client, domains):
                 report.warning(
                     f"{client.name}: {domain} is no accepted domain of this tenant, so Exchange refuses mail "

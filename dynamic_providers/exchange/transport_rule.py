@@ -10,12 +10,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import pulumi
 from pydantic import AfterValidator, Field
 
-from dynamic_providers import connections
 from dynamic_providers.entries import Entries, Entry, Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
-from dynamic_providers.exchange.client import Rows, Step, named
+from dynamic_providers.exchange.client import Rows, Step, exchange, named
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider, Wanted
 from dynamic_providers.exchange.rule_order import (
@@ -130,7 +129,7 @@ class TransportRuleProvider(ExchangeObjectProvider):
 
     @clean_errors
     def delete(self, _id: str, _props: Props) -> None:
-        client, props = connections.exchange(), plain(_props)
+        client, props = exchange(), plain(_props)
         was = client.find(TRANSPORT_RULE, props["name"])
         super().delete(_id, _props)
         wait_for_removed(client, props, was)

@@ -1,8 +1,7 @@
 """Who else a message filter is about: whose secrets are in it, and which other filters test its group."""
 
-from dynamic_providers import connections
 from dynamic_providers.entries import Place
-from dynamic_providers.gateway import filter_text
+from dynamic_providers.gateway import filter_text, transaction
 from dynamic_providers.gateway.outbound_filter import mine_of, read_all, values_of
 
 
@@ -11,7 +10,7 @@ def secrets_left(place: Place) -> int:
 
     One that was changed by hand beyond recognition counts as one, while it names the group.
     """
-    filters = read_all(connections.gateway())
+    filters = read_all(transaction.gateway())
     mine = mine_of(filters, place)
     if mine is None or filter_text.recognise(mine.text):
         return len(values_of(filters, place))
@@ -20,7 +19,7 @@ def secrets_left(place: Place) -> int:
 
 def other_filters(place: Place) -> list[str]:
     """Active filters that test the same group under another name: each drops what passes the other."""
-    active = [one for one in read_all(connections.gateway()) if one.active]
+    active = [one for one in read_all(transaction.gateway()) if one.active]
     shapes = [(one.name, filter_text.recognise(one.text)) for one in active]
     tested = [name for name, shape in shapes if shape and shape.group == place["group"]]
     return [name for name in tested if name.lower() != str(place["name"]).lower()]

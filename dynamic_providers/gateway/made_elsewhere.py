@@ -12,10 +12,11 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckResult, Resource
 
-from dynamic_providers import connections, report
+from dynamic_providers import report
 from dynamic_providers.entries import MISSING, Props, differences, has_unknown, plain, quoted
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import FilterName, Flag, Label
+from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.filter_tenants import other_filters
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicyInputs, MailFlowPolicyProvider
 from dynamic_providers.gateway.outbound_tls import OutboundTlsProvider
@@ -141,7 +142,7 @@ def _missing(kind: str) -> str:
 def _other_names(props: Props) -> Iterator[str]:
     """The group may be there under another name: then the two stacks do not mean the same."""
     wanted = props["senderGroup"]
-    groups = read_hat(connections.gateway(), str(wanted["listener"])).groups
+    groups = read_hat(transaction.gateway(), str(wanted["listener"])).groups
     senders = {one["host"] for one in wanted["senders"]}
     others = [
         name

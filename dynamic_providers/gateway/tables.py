@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from dynamic_providers import connections
 from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.ssh import GatewayError
@@ -53,7 +53,7 @@ class GatewayProvider(ManagedProvider):
         return self.live(place, keys)
 
     def _gateway(self, place: Place) -> Gateway:
-        gateway = connections.gateway()
+        gateway = transaction.gateway()
         if gateway.name != place["gateway"]:
             raise WrongGatewayError(
                 f"this provider is connected to {gateway.name}",

@@ -285,3 +285,8 @@ def _comment(batch: list[Change]) -> str:
 
 
 COMMENT_LENGTH = 240
+
+
+def gateway() -> Gateway:
+    """The one live connection to the gateways of this process."""
+    return connections.only("gateway", Gateway, lambda: Gateway(connections.gateway_connection()))

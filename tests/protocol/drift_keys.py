@@ -56,6 +56,7 @@ FIELDS_WITHOUT_A_CASE: Mapping[str, str] = {
     **{f"{model.__name__}.name": PLACE for model in MODELS.values() if "name" in model.model_fields},
     "OutboundFilterInputs.group": "shown as «group test» of `other`",
     "OutboundFilterInputs.header": "shown as «header test» of `other`",
+    "OutboundFilterInputs.shared": SETTING,
     "OutboundTlsInputs.mode": SETTING,
     "TransportRuleModel.settle": SETTING,
     "InboundConnectorModel.lockedDownByOthers": SETTING,

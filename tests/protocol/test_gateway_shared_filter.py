@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dynamic_providers import connections
-from dynamic_providers.gateway import outbound_filter
+from dynamic_providers.gateway import outbound_filter, transaction
 from dynamic_providers.gateway.commit import ConflictError
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.transaction import Gateway, Session
@@ -50,12 +50,12 @@ def test_what_another_stack_wrote_after_we_had_read_stays(
 ) -> None:
     ours, theirs = tenant(FIRST), tenant(SECOND)
     with plugin(estate, monkeypatch):
-        connections.gateway().read(outbound_filter.TABLE, outbound_filter._read)
+        transaction.gateway().read(outbound_filter.TABLE, outbound_filter._read)
         as_another(estate, monkeypatch, theirs)
         ours.up()
     assert passes(estate) == f'"^({SECOND}|{FIRST}'
     with plugin(estate, monkeypatch):
-        connections.gateway().read(outbound_filter.TABLE, outbound_filter._read)
+        transaction.gateway().read(outbound_filter.TABLE, outbound_filter._read)
         third = tenant("thirdTenant3")
         as_another(estate, monkeypatch, third)
         ours.destroy()
