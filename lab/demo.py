@@ -109,8 +109,10 @@ class Demo:
     def report(self) -> None:
         REPORT.parent.mkdir(exist_ok=True)
         with step("python -m mail_check") as say:
-            hops = self.project.python("-m", "mail_check", STACK, "--html", str(REPORT))
-            say(f"all again, without a change: {hops.count('ok ')} hops ok. Look at {REPORT}")
+            files = (("--html", "html"), ("--markdown", "md"), ("--json", "json"))
+            written = [part for option, end in files for part in (option, f"{REPORT}.{end}")]
+            hops = self.project.python("-m", "mail_check", STACK, *written)
+            say(f"all again, without a change: {hops.count('ok ')} hops ok. Look at {REPORT}.html")
 
     def back(self) -> None:
         self.project.set({MX: "microsoft", "outbound.state": "none"})
@@ -140,7 +142,7 @@ CHECKS = {
     "checks.imap.host": "imap.probe.example",
 }
 PROOF = re.compile(r"(?P<check>direct|inbound|outbound|forged) \S+: ok: ")
-REPORT = Path(".demo/report.html").resolve()
+REPORT = Path(".demo/report").resolve()
 TOUCHED = {"inbound-connector", "outbound-rule", "smtp-routes", "outbound-filter"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import inbound_mail_flow, outbound_mail_flow
+from components import inbound_mail_flow, outbound_mail_flow, relay
 from dynamic_providers.managed_resource import ManagedResource
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.hands.acts import in_tables
@@ -163,9 +163,10 @@ def rename(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Give every resource of the program another logical name, with or without its old one as an alias."""
 
     def to(suffix: str, *, aliases: bool) -> None:
-        for module in (inbound_mail_flow, outbound_mail_flow):
+        for module in (inbound_mail_flow, outbound_mail_flow, relay):
             for name, made in vars(module).copy().items():
-                if isinstance(made, type) and issubclass(made, ManagedResource):
+                is_one = isinstance(made, type) and issubclass(made, ManagedResource)
+                if is_one and made is not ManagedResource:
                     monkeypatch.setattr(module, name, renaming(made, suffix, aliases=aliases))
 
     return to

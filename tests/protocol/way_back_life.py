@@ -32,6 +32,7 @@ def values(**changes: Any) -> Values:
     found = sample("bce-demo-lab")
     found["domains"] = domains(DOMAIN, SHOP)
     found["takeOver"] = []
+    found["settle"] = {"rule": "1s", "mx": "1s"}
     return merged(merged(found, {"outbound": {"ciphers": "set"}}), changes)
 
 
