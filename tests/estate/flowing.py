@@ -112,7 +112,7 @@ class Ground:
 @pytest.fixture(scope="module")
 def all_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("flowing")
-    with Estate(folder / ".lab", **QUICK) as estate, Nursery() as nursery:
+    with Estate(folder / ".lab", hat_limits=False, **QUICK) as estate, Nursery() as nursery:
         yield Ground(estate, nursery)
 
 

@@ -54,7 +54,10 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("shared-flowing")
-    with Estate(folder / ".lab", second_tenant=True, **QUICK) as estate, Nursery() as nursery:
+    with (
+        Estate(folder / ".lab", second_tenant=True, hat_limits=False, **QUICK) as estate,
+        Nursery() as nursery,
+    ):
         yield Scene(SharedStacks(estate, nursery))
 
 

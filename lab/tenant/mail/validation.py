@@ -93,9 +93,9 @@ def _row(task: str, failure: str, results: list[Result]) -> Record:
 
 def _left_over(session: Session, connector: Record) -> None:
     """The copy that the validation works with, and that it sometimes does not take away."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S%f")  # two in one second are two
     parameters: Bound = {
-        "Name": f"{connector['Name'][:40]}_Test_{stamp}",
+        "Name": f"{connector['Name'][:38]}_Test_{stamp}",
         "TestMode": True,
         **{name: connector[name] for name in ("ConnectorType", "UseMXRecord", "SmartHosts", "TlsSettings")},
         "IsTransportRuleScoped": True,
