@@ -21,8 +21,9 @@ from pulumi.dynamic import (
 from pydantic import ValidationError
 
 from dynamic_providers import connections
-from dynamic_providers.entries import Props, has_unknown, plain, texts
-from dynamic_providers.errors import clean, clean_errors, register_secret
+from dynamic_providers.entries import Props, has_unknown, plain
+from dynamic_providers.errors import clean, clean_errors
+from dynamic_providers.inputs import failures, register_secrets
 from dynamic_providers.model import Model
 
 CONTEXT = ("before", "change")  # inputs that are never a difference by themselves
@@ -78,7 +79,7 @@ class LookingProvider(ResourceProvider, ABC):
         try:
             inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
         except ValidationError as error:
-            return CheckResult({**news, **kept}, self._failures(error))
+            return CheckResult({**news, **kept}, failures(error, self.secret, self.identity[0]))
         lines = self.refusals({**inputs, **kept}, olds)
         return CheckResult({**inputs, **kept}, [CheckFailure(self.identity[0], clean(one)) for one in lines])
 
@@ -126,17 +127,4 @@ class LookingProvider(ResourceProvider, ABC):
         return {k: v for k, v in props.items() if k not in ignored and not k.startswith("__")}
 
     def _register(self, *given: Props) -> None:
-        for props in given:
-            for name in self.secret:
-                for text in texts(props.get(name)):
-                    register_secret(text)
-
-    def _failures(self, error: ValidationError) -> list[CheckFailure]:
-        """The engine prints the value of the property that is named here: never one that holds a secret."""
-        failures = []
-        for one in error.errors(include_input=False, include_url=False, include_context=False):
-            path = ".".join(str(part) for part in one["loc"])
-            field = str(one["loc"][0]) if one["loc"] else self.identity[0]
-            shown = self.identity[0] if field in self.secret else field
-            failures.append(CheckFailure(shown, clean(f"{path}: {one['msg']}")))
-        return failures
+        register_secrets(self.secret, *given)

@@ -35,9 +35,9 @@ from dynamic_providers.entries import (
     has_unknown,
     plain,
     quoted,
-    texts,
 )
-from dynamic_providers.errors import ManagedError, clean, clean_errors, register_secret
+from dynamic_providers.errors import ManagedError, clean, clean_errors
+from dynamic_providers.inputs import failures, register_secrets
 from dynamic_providers.model import Model
 
 CONTEXT = ("before", "takeOver", "takeOverKey", "change")  # inputs that are never a difference by themselves
@@ -138,15 +138,15 @@ class ManagedProvider(ResourceProvider, ABC):
         try:
             inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
         except ValidationError as error:
-            return CheckResult({**news, **context, **provider_key}, self._failures(error))
-        failures = self._first_contact({**inputs, **context}, olds)
-        return CheckResult({**inputs, **context, **provider_key}, failures)
+            wrong = failures(error, self.secret, self.identity[0])
+            return CheckResult({**news, **context, **provider_key}, wrong)
+        refused = self._first_contact({**inputs, **context}, olds)
+        return CheckResult({**inputs, **context, **provider_key}, refused)
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         olds, news = plain(_olds), plain(_news)
-        for props in (olds, news):
-            self._register_secrets(props)
+        self._register_secrets(olds, news)
         replaces = [name for name in self.identity if olds.get(name) != news.get(name)]
         if replaces or has_unknown({k: v for k, v in news.items() if k not in CONTEXT}):
             old_first = not self.new_before_old
@@ -209,8 +209,7 @@ class ManagedProvider(ResourceProvider, ABC):
     # --- making it so ---------------------------------------------------------------------------------------
 
     def _make(self, news: Props, olds: Props) -> Props:
-        self._register_secrets(news)
-        self._register_secrets(olds)
+        self._register_secrets(news, olds)
         place, wanted = self._place(news), self.entries(news)
         owned = self._before(olds)
         # What we own already was recorded when we took it: that record stays.
@@ -382,18 +381,8 @@ class ManagedProvider(ResourceProvider, ABC):
             if k not in (*BARE, *self.identity) and not k.startswith("__") and v not in ({}, [])
         }
 
-    def _register_secrets(self, props: Props) -> None:
-        for name in self.secret:
-            for text in texts(props.get(name)):
-                register_secret(text)
-
-    def _failures(self, error: ValidationError) -> list[CheckFailure]:
-        failures = []
-        for one in error.errors(include_input=False, include_url=False, include_context=False):
-            path = ".".join(str(part) for part in one["loc"])
-            shown = self.identity[0] if not one["loc"] or one["loc"][0] in self.secret else str(one["loc"][0])
-            failures.append(CheckFailure(shown, clean(f"{path}: {one['msg']}")))
-        return failures
+    def _register_secrets(self, *given: Props) -> None:
+        register_secrets(self.secret, *given)
 
 
 def _once(lines: Iterable[str]) -> str:

@@ -30,8 +30,13 @@ def wait_until(until: datetime, what: str, why: str) -> None:
     """
     while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
         report.info(f"{what}: waiting until {clock(until)}. {why}")
-        if _gone.wait(min(left, SAY_EVERY)):
-            raise Interrupted("the engine is gone, so the wait has ended", where=what)
+        pause(min(left, SAY_EVERY), what)
+
+
+def pause(seconds: float, what: str) -> None:
+    """Sleep, between two looks at what is waited for. Interrupted when the engine is gone."""
+    if _gone.wait(seconds):
+        raise Interrupted("the engine is gone, so the wait has ended", where=what)
 
 
 def clock(at: datetime) -> str:

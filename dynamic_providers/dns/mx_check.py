@@ -3,9 +3,8 @@
 Nothing is written: a person, or another Pulumi resource, sets the records (docs/dns.md).
 """
 
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from dynamic_providers.field_types import Domain, MicrosoftMx
 from dynamic_providers.looking import LookingProvider
 from dynamic_providers.managed_provider import REVISION
 from dynamic_providers.model import Model
+from dynamic_providers.settling import pause
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between two looks
 _PROGRESS_SECONDS = 60.0
@@ -120,25 +120,58 @@ class MxCheckProvider(LookingProvider):
         return {**outs, "changedAt": settling.stamp(change.at), "settledAt": settling.stamp(until)}
 
 
-def _wait_gone(props: Props) -> None:
-    """Until nobody says these hosts any more; the zone is changed by somebody else, and before."""
-    domain, start, pause = props["domain"], time.monotonic(), _FIRST_PAUSE
+def _rounds(
+    props: Props, against: Callable[[Voice], bool], what: str
+) -> Iterator[tuple[list[Voice], list[Voice], float]]:
+    """Ask everybody until nobody is `against`: all voices, those against, and the seconds that are left.
+
+    Whoever goes through them ends it at the deadline. Told when the picture changes, and once a minute.
+    """
+    domain, start, seconds = props["domain"], time.monotonic(), _FIRST_PAUSE
+    said_at, last = start, ""
     while True:
         voices = listen(domain, dns_connection().resolvers)
-        still = [one for one in voices if one.failed or one.says(props)]
-        if not still:
-            return
-        lines = "; ".join(one.line() for one in still)
+        others = [one for one in voices if against(one)]
         left = props["deadline"] - (time.monotonic() - start)
-        if any(one.own for one in still) or left <= 0:
+        yield voices, others, left
+        if not others:
+            return
+        picture = "; ".join(f"{one.who}: {one.failed or mx_set.shown(one.found)}" for one in others)
+        if picture != last or time.monotonic() - said_at > _PROGRESS_SECONDS:
+            lines = "; ".join(one.line() for one in others)
+            heard = f"{len(voices) - len(others)} of {len(voices)}"
+            report.info(f"{domain}: waiting {what} ({heard}): {lines}")
+            said_at, last = time.monotonic(), picture
+        pause(min(seconds, left), domain)
+        seconds = min(seconds * 2, _LONGEST_PAUSE)
+
+
+def _wait(props: Props) -> tuple[list[Voice], datetime]:
+    """Everybody's word once they agree, and when the zone's own servers were first seen to."""
+    changed: datetime | None = None
+    heard: list[Voice] = []
+    for voices, others, left in _rounds(props, lambda one: not one.says(props), "for its MX"):
+        if not any(one.own for one in others):
+            changed = changed or settling.now()
+        if others and left <= 0:
+            raise _not_agreed(props, others)
+        heard = voices
+    return heard, changed or settling.now()
+
+
+def _wait_gone(props: Props) -> None:
+    """Until nobody says these hosts any more; the zone is changed by somebody else, and before."""
+    still_here = _rounds(
+        props, lambda one: bool(one.failed) or one.says(props), "until its old MX is forgotten"
+    )
+    for _, still, left in still_here:
+        if any(one.own for one in still) or (still and left <= 0):
+            lines = "; ".join(one.line() for one in still)
             raise StillPointsHere(
                 f"its MX has to lead elsewhere before what takes its mail here can go: {lines}",
-                where=domain,
+                where=props["domain"],
                 fix=f"set these records where its zone is kept, then run it again: {_way_back(props)}",
             )
-        report.info(f"{domain}: waiting until its old MX is forgotten: {lines}")
-        threading.Event().wait(min(pause, left))
-        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _way_back(props: Props) -> str:
@@ -146,32 +179,6 @@ def _way_back(props: Props) -> str:
     if back is None and props.get("microsoftMx"):
         back = {"hosts": [{"host": props["microsoftMx"], "preference": 0}], "ttl": props["ttl"]}
     return "; ".join(mx_set.lines(props["domain"], back)) if back else "no MX at all"
-
-
-def _wait(props: Props) -> tuple[list[Voice], datetime]:
-    """Everybody's word once they agree, and when the zone's own servers were first seen to."""
-    domain, start, pause = props["domain"], time.monotonic(), _FIRST_PAUSE
-    changed: datetime | None = None
-    said_at, last = start, ""
-    while True:
-        voices = listen(domain, dns_connection().resolvers)
-        others = [one for one in voices if not one.says(props)]
-        if not any(one.own for one in others):
-            changed = changed or settling.now()
-        if not others:
-            return voices, changed or settling.now()
-        left = props["deadline"] - (time.monotonic() - start)
-        if left <= 0:
-            raise _not_agreed(props, others)
-        picture = "; ".join(f"{one.who}: {one.failed or mx_set.shown(one.found)}" for one in others)
-        if picture != last or time.monotonic() - said_at > _PROGRESS_SECONDS:
-            lines = "; ".join(one.line() for one in others)
-            report.info(
-                f"{domain}: waiting for its MX ({len(voices) - len(others)} of {len(voices)}): {lines}"
-            )
-            said_at, last = time.monotonic(), picture
-        threading.Event().wait(min(pause, left))
-        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _not_agreed(props: Props, others: list[Voice]) -> NotAgreed:

@@ -379,8 +379,9 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
 
     # --- secrets that are keys ------------------------------------------------------------------------------
 
-    def _register_secrets(self, props: Props) -> None:
-        for table in (props.get(self.table_field), props.get("before")):
+    def _register_secrets(self, *given: Props) -> None:
+        tables = (props.get(name) for props in given for name in (self.table_field, "before"))
+        for table in tables:
             for key in table if isinstance(table, Mapping) else ():
                 register_secret(str(key))
 

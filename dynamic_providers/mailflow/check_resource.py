@@ -8,21 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckFailure, CheckResult, Resource
 
 from dynamic_providers import connections, report
-from dynamic_providers.entries import Props, has_unknown, plain
+from dynamic_providers.entries import Props, has_unknown
 from dynamic_providers.errors import clean_errors
+from dynamic_providers.looking import LookingProvider
 from dynamic_providers.mailflow.errors import CheckFailed
 from dynamic_providers.mailflow.mailflow_settings import MailflowSettings
 from dynamic_providers.mailflow.proof import CheckName, Proof
@@ -31,15 +22,13 @@ from dynamic_providers.mailflow.run import first_wrong, run_checks
 EVIDENCE = "evidence"
 
 
-class CheckProvider(ResourceProvider, ABC):
+class CheckProvider(LookingProvider, ABC):
     """Inputs: `tenant`, `checks`, `watches` (revisions of what the checks rely on). Output: `evidence`."""
 
-    serialize_as_secret_always = False
+    identity: ClassVar[tuple[str, ...]] = ("tenant",)
+    outputs: ClassVar[tuple[str, ...]] = (EVIDENCE,)
     label: ClassVar[str]
     known: ClassVar[tuple[CheckName, ...]]
-
-    def configure(self, req: ConfigureRequest) -> None:
-        connections.configure(req.config)
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
@@ -48,43 +37,17 @@ class CheckProvider(ResourceProvider, ABC):
         failures = [CheckFailure("checks", f"{one} is no check of {self.label}") for one in unknown]
         return CheckResult(news, failures)
 
-    @clean_errors
-    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
-        olds, news = plain(_olds), plain(_news)
-        if olds.get("tenant") != news.get("tenant"):
-            return DiffResult(changes=True, replaces=["tenant"], delete_before_replace=True)
-        changed = any(olds.get(name) != news.get(name) for name in ("checks", "watches", "about"))
-        return DiffResult(changes=changed, replaces=[])
-
-    @clean_errors
-    def create(self, props: Props) -> CreateResult:
-        props = plain(props)
-        return CreateResult(f"{type(self).__name__}/{props['tenant']}", self._outs(props))
-
-    @clean_errors
-    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        return UpdateResult(self._outs(plain(_news)))
-
-    @clean_errors
-    def read(self, id_: str, props: Props) -> ReadResult:
-        inputs = {key: value for key, value in props.items() if key != EVIDENCE}
-        return ReadResult(id_, dict(props), inputs)  # what was seen then does not drift
-
-    @clean_errors
-    def delete(self, _id: str, _props: Props) -> None:
-        """Nothing was made, so nothing goes."""
-
-    def _outs(self, props: Props) -> Props:
+    def look(self, inputs: Props, olds: Props) -> Props:
+        """Run the checks; what one of them found wrong is raised, with where, cause and advice."""
         settings = MailflowSettings.model_validate_json(connections.argument("mailflow"))
-        proofs = run_checks(settings, props["checks"], report.info)
+        proofs = run_checks(settings, inputs["checks"], report.info)
         for one in proofs:
             say = report.info if one.verdict == "ok" else report.warning
             say(f"{one.check} {one.domain}: {one.verdict}: {one.summary}")
         wrong = [one for one in proofs if first_wrong(one) is not None]
         if wrong:
             raise _failed(wrong)
-        evidence = [one.model_dump(mode="json", by_alias=True) for one in proofs]
-        return {**props, EVIDENCE: evidence}
+        return {EVIDENCE: [one.model_dump(mode="json", by_alias=True) for one in proofs]}
 
 
 def _failed(wrong: Sequence[Proof]) -> CheckFailed:

@@ -11,18 +11,15 @@ from dynamic_providers.errors import ManagedError
 from dynamic_providers.mailflow.arrival import not_tracked
 from dynamic_providers.mailflow.bench import Bench
 from dynamic_providers.mailflow.causes import SITUATIONS
-from dynamic_providers.mailflow.errors import CannotSend
 from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
 from dynamic_providers.mailflow.mailflow_settings import PROBE_RULE
-from dynamic_providers.mailflow.message import new_token, probe
-from dynamic_providers.mailflow.outbound import TO_GATEWAY, is_ours, not_handed_over
+from dynamic_providers.mailflow.message import new_token
+from dynamic_providers.mailflow.outbound import FILTER, TO_GATEWAY, is_ours, not_handed_over, sent
 from dynamic_providers.mailflow.proof import Proof
 from dynamic_providers.mailflow.waiting import Deadline
 
 RULE = "Microsoft 365: one-time rule"
-SENT = "mailbox → Microsoft 365"
-FILTER = "gateway: filter"
 
 
 def forged(bench: Bench) -> list[Proof]:
@@ -89,15 +86,11 @@ class Forgery:
 
     def attempt(self, number: int) -> Hops:
         """Send, and see whether our filter drops it. A message that went by rule k proves nothing."""
-        hops, settings = Hops(), self.bench.settings
-        message = probe(settings.mailbox, settings.outside, self.token, number)
+        hops = Hops()
         hops.ok(RULE, f"«{PROBE_RULE}» stands above the outbound rule", {"rule": PROBE_RULE})
-        try:
-            self.bench.mailbox.send(message, settings.stack)
-        except CannotSend as error:
-            hops.unproven(SENT, str(error))
+        message = sent(self.bench, hops, self.token, number)
+        if message is None:
             return hops
-        hops.ok(SENT, f"sent as {settings.mailbox}", {"subject": message.subject, "to": settings.outside})
         story = self.bench.follower.follow(message, self.deadline, self._ended, self._doubtful)
         self._judge(hops, story)
         return hops

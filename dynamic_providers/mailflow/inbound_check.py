@@ -1,7 +1,7 @@
 """Mail from outside arrives: straight through each gateway, or as the MX leads; and not past the gateway."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import pulumi
 
@@ -32,9 +32,8 @@ class InboundCheck(CheckResource, module="mailflow", name="InboundCheck"):
         tenant: str,
         route: Route,
         watches: Sequence[pulumi.Input[str]],
-        about: Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         checks = [_CHECKS[route]]
-        props = {"tenant": tenant, "checks": checks, "watches": list(watches), "about": dict(about or {})}
+        props = {"tenant": tenant, "checks": checks, "watches": list(watches)}
         super().__init__(InboundCheckProvider(), resource_name, props, opts)

@@ -10,7 +10,7 @@ from dynamic_providers.mailflow.causes import SITUATIONS, Cause
 from dynamic_providers.mailflow.errors import CannotLook, CannotSend
 from dynamic_providers.mailflow.following import Story
 from dynamic_providers.mailflow.hops import Hops, proof, until_it_works
-from dynamic_providers.mailflow.message import new_token, probe
+from dynamic_providers.mailflow.message import Probe, new_token, probe
 from dynamic_providers.mailflow.outside_mailbox import Arrived, Step
 from dynamic_providers.mailflow.proof import Proof
 from dynamic_providers.mailflow.replies import of_reply
@@ -49,14 +49,10 @@ class Departure:
 
     def attempt(self, number: int) -> Hops:
         """Send, follow, and say what happened at each hop."""
-        hops, settings = Hops(), self.bench.settings
-        message = probe(settings.mailbox, settings.outside, self.token, number)
-        try:
-            self.bench.mailbox.send(message, settings.stack)
-        except CannotSend as error:
-            hops.unproven(SENT, str(error))
+        hops = Hops()
+        message = sent(self.bench, hops, self.token, number)
+        if message is None:
             return hops
-        hops.ok(SENT, f"sent as {settings.mailbox}", {"subject": message.subject, "to": settings.outside})
         story = self.bench.follower.follow(message, self.deadline, self._ended, self._doubtful)
         if self._connector(hops, story) and self._to_gateway(hops, story) and self._filter(hops, story):
             self._outside(hops, story)
@@ -234,6 +230,19 @@ class Departure:
 
     def _is_ours(self, address: str) -> bool:
         return is_ours(self.bench, address)
+
+
+def sent(bench: Bench, hops: Hops, token: str, number: int) -> Probe | None:
+    """A message of the tenant's mailbox to the mailbox outside; None where it could not be sent."""
+    settings = bench.settings
+    message = probe(settings.mailbox, settings.outside, token, number)
+    try:
+        bench.mailbox.send(message, settings.stack)
+    except CannotSend as error:
+        hops.unproven(SENT, str(error))
+        return None
+    hops.ok(SENT, f"sent as {settings.mailbox}", {"subject": message.subject, "to": settings.outside})
+    return message
 
 
 def is_ours(bench: Bench, address: str) -> bool:

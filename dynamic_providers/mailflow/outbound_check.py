@@ -1,7 +1,7 @@
 """Mail to the outside goes through the gateway with the right header, and is dropped with a wrong one."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import pulumi
 
@@ -26,9 +26,8 @@ class OutboundCheck(CheckResource, module="mailflow", name="OutboundCheck"):
         tenant: str,
         watches: Sequence[pulumi.Input[str]],
         forged: bool = True,
-        about: Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         checks = ["outbound", *(["forged"] if forged else [])]
-        props = {"tenant": tenant, "checks": checks, "watches": list(watches), "about": dict(about or {})}
+        props = {"tenant": tenant, "checks": checks, "watches": list(watches)}
         super().__init__(OutboundCheckProvider(), resource_name, props, opts)

@@ -94,11 +94,6 @@ class Zones:
                 self._zones[origin] = Zone(origin)
                 self._zones[origin].records[origin, "NS"] = Records(origin, "NS", 300, (f"{NAME_SERVER}.",))
 
-    def remove_zone(self, origin: str) -> None:
-        """Forget a zone and all that is in it."""
-        with self._lock:
-            del self._zones[plain(origin)]
-
     def set(self, name: str, kind: str, *values: str, ttl: int = 300) -> None:
         """Replace the records of a name and type; the zone's serial grows. LookupError without a zone.
 

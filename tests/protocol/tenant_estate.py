@@ -13,6 +13,8 @@ import pytest
 from dynamic_providers import connections, errors
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.exchange.client import ExchangeClient
+from dynamic_providers.exchange.outbound_connector import OutboundConnector
+from dynamic_providers.exchange.snapshot import OUTBOUND_CONNECTOR, ExchangeSnapshot
 from lab.estate import Estate
 from lab.mail.client import SmtpClient
 from lab.mail.envelope import Envelope, Outcome, compose
@@ -116,6 +118,22 @@ class Side:
 
     def rejects(self) -> bool:
         return self.do("Get-OrganizationConfig")[0]["RejectDirectSend"] is True
+
+
+def with_outbound_connector(exchange: pulumi.ResourceOptions) -> tuple[ExchangeSnapshot, OutboundConnector]:
+    """What a program that is about rule k begins with: the record of what was there, and connector j."""
+    before = ExchangeSnapshot(
+        "before", tenant=TENANT, outbound_connectors=[OUTBOUND], transport_rules=[OUTBOUND], opts=exchange
+    )
+    j = OutboundConnector(
+        "j",
+        tenant=TENANT,
+        name=OUTBOUND,
+        before=before.before(OUTBOUND_CONNECTOR),
+        smart_hosts=[DATA2],
+        opts=exchange,
+    )
+    return before, j
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def test_a_closed_lock_down_is_seen_at_both_doors(right: Bed) -> None:
 
 
 def inputs(*checks: str, watches: str = "revision 1") -> dict[str, Any]:
-    return {"tenant": "bcedemo.onmicrosoft.com", "checks": list(checks), "watches": [watches], "about": {}}
+    return {"tenant": "bcedemo.onmicrosoft.com", "checks": list(checks), "watches": [watches]}
 
 
 def given(**changes: Any) -> None:

@@ -49,7 +49,6 @@ def test_a_check_runs_in_the_plugin_says_what_it_found_and_fails_in_one_line(tmp
             "tenant": "bcedemo.onmicrosoft.com",
             "checks": ["direct"],
             "watches": ["1"],
-            "about": {},
             "__provider": serialize_provider(InboundCheckProvider()),
         }
         checked = plugin.call("Check", wire.CheckRequest(olds=struct({}), news=struct(given)))

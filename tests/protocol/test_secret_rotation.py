@@ -13,13 +13,12 @@ from pulumi.runtime import rpc
 from dynamic_providers import connections, report
 from dynamic_providers.entries import Props
 from dynamic_providers.errors import ManagedError
-from dynamic_providers.exchange.outbound_connector import OutboundConnector
 from dynamic_providers.exchange.secret_rotation import SecretRotation, SecretRotationProvider
-from dynamic_providers.exchange.snapshot import OUTBOUND_CONNECTOR, TRANSPORT_RULE, ExchangeSnapshot
+from dynamic_providers.exchange.snapshot import TRANSPORT_RULE
 from dynamic_providers.exchange.transport_rule import TransportRule
 from tests.mini_engine import Refused
 from tests.protocol import tenant_estate
-from tests.protocol.tenant_estate import DATA2, OUTBOUND, TENANT, Engine, Side
+from tests.protocol.tenant_estate import OUTBOUND, TENANT, Engine, Side, with_outbound_connector
 
 running_side, side = tenant_estate.running_side, tenant_estate.side
 
@@ -38,21 +37,7 @@ class Wish:
     outbound: bool = True
 
     def program(self, exchange: pulumi.ResourceOptions) -> None:
-        before = ExchangeSnapshot(
-            "before",
-            tenant=TENANT,
-            outbound_connectors=[OUTBOUND],
-            transport_rules=[OUTBOUND],
-            opts=exchange,
-        )
-        j = OutboundConnector(
-            "j",
-            tenant=TENANT,
-            name=OUTBOUND,
-            before=before.before(OUTBOUND_CONNECTOR),
-            smart_hosts=[DATA2],
-            opts=exchange,
-        )
+        before, j = with_outbound_connector(exchange)
         rotation = SecretRotation(
             "rotation",
             tenant=TENANT,

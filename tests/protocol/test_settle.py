@@ -17,14 +17,13 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
 
 from dynamic_providers import engine as engine_module
 from dynamic_providers import report, settling
-from dynamic_providers.exchange.outbound_connector import OutboundConnector
 from dynamic_providers.exchange.rule_settling import settled_at
-from dynamic_providers.exchange.snapshot import OUTBOUND_CONNECTOR, TRANSPORT_RULE, ExchangeSnapshot
+from dynamic_providers.exchange.snapshot import TRANSPORT_RULE
 from dynamic_providers.exchange.transport_rule import TransportRule
 from dynamic_providers.settling import Interrupted
 from tests.mini_engine import EngineService, Plugin, Refused, struct
 from tests.protocol import tenant_estate
-from tests.protocol.tenant_estate import DATA2, OUTBOUND, TENANT, Engine, Side
+from tests.protocol.tenant_estate import DATA2, OUTBOUND, TENANT, Engine, Side, with_outbound_connector
 
 running_side, side = tenant_estate.running_side, tenant_estate.side
 
@@ -40,21 +39,7 @@ class Wish:
     take_over: bool = False
 
     def program(self, exchange: pulumi.ResourceOptions) -> None:
-        before = ExchangeSnapshot(
-            "before",
-            tenant=TENANT,
-            outbound_connectors=[OUTBOUND],
-            transport_rules=[OUTBOUND],
-            opts=exchange,
-        )
-        j = OutboundConnector(
-            "j",
-            tenant=TENANT,
-            name=OUTBOUND,
-            before=before.before(OUTBOUND_CONNECTOR),
-            smart_hosts=[DATA2],
-            opts=exchange,
-        )
+        before, j = with_outbound_connector(exchange)
         if self.outbound:
             TransportRule(
                 "k",
