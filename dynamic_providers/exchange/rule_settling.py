@@ -1,4 +1,4 @@
-"""When Microsoft 365 acts as a rule says: from its last change on, after the settle time."""
+"""When Microsoft 365 acts as rules and connectors say: from their last change on, after the settle time."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,20 +6,52 @@ from typing import Any
 
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient
-from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
+from dynamic_providers.exchange.cmdlets import OUTBOUND_CONNECTOR, TRANSPORT_RULE, Kind
 from dynamic_providers.exchange.message_trace import when
-from dynamic_providers.settling import wait_until
+from dynamic_providers.settling import clock, wait_until
 
+_NOT_KNOWN = (
+    "a part of Microsoft 365 that has the rule and not yet the connector sends past the gateway, header and "
+    "all. Safe to interrupt: the next run goes on waiting"
+)
 _WHY = (
     "Microsoft may go on acting on it until then, so what it leads to stays until then. Safe to interrupt: "
     "the next run waits again"
 )
 
 
-def settled_at(rule: Row, where: str, settle: float) -> datetime:
-    """From when on all of Microsoft 365 acts as the rule now says; `settle` in seconds."""
-    place = f"{where}, transport rule «{rule.get('Name')}», WhenChanged"
-    return when(rule.get("WhenChanged"), place) + timedelta(seconds=settle)
+def settled_at(row: Row, where: str, settle: float, kind: Kind = TRANSPORT_RULE) -> datetime:
+    """From when on all of Microsoft 365 acts as a rule or connector now says; `settle` in seconds."""
+    place = f"{where}, {kind.label} «{row.get('Name')}», WhenChanged"
+    return when(row.get("WhenChanged"), place) + timedelta(seconds=settle)
+
+
+def connector_known_at(client: ExchangeClient, connector: str, settle: float) -> datetime | None:
+    """From when on a rule may lead to a connector; None where that is now, or where there is none yet."""
+    row = client.find(OUTBOUND_CONNECTOR, connector)
+    until = settled_at(row, client.name, settle, OUTBOUND_CONNECTOR) if row is not None else None
+    return until if until is not None and until > datetime.now(UTC) else None
+
+
+def wait_for_connector(client: ExchangeClient, rule: str, connector: str, settle: float) -> None:
+    """Before a rule leads mail to a connector: wait until all of Microsoft 365 knows the connector."""
+    until = connector_known_at(client, connector, settle)
+    if until is not None:
+        what = f"{client.name}: the transport rule «{rule}» comes after its connector «{connector}»"
+        wait_until(until, what, _NOT_KNOWN)
+
+
+def told_of_connector(client: ExchangeClient, rule: str, connector: str, settle: float) -> str:
+    """What a preview says of that wait; «» where there is none."""
+    until = connector_known_at(client, connector, settle)
+    if until is None and client.find(OUTBOUND_CONNECTOR, connector) is not None:
+        return ""
+    span = f"{settle / 60:.0f} min" if settle >= 60 else f"{settle:.0f} s"
+    later = f"after {clock(until)}" if until is not None else f"{span} after its connector"
+    return (
+        f"the transport rule «{rule}» is written {later}, when all of Microsoft 365 knows «{connector}»: the "
+        "run waits for that (settle.rule)"
+    )
 
 
 def wait_for_removed(client: ExchangeClient, props: Mapping[str, Any], was: Row | None) -> None:

@@ -4,13 +4,13 @@ Exchange runs rules in order, 0 first. Absolute numbers are others' business too
 what counts: see `Placement`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pulumi
 from pydantic import AfterValidator, Field
 
-from dynamic_providers.entries import Entries, Entry, Place, Props, plain
+from dynamic_providers.entries import RAW, Entries, Entry, Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
@@ -29,7 +29,11 @@ from dynamic_providers.exchange.rule_order import (
     state_of,
 )
 from dynamic_providers.exchange.rule_parameters import ACTIONS, EXCEPTIONS, PREDICATES, TOGETHER
-from dynamic_providers.exchange.rule_settling import wait_for_removed
+from dynamic_providers.exchange.rule_settling import (
+    told_of_connector,
+    wait_for_connector,
+    wait_for_removed,
+)
 from dynamic_providers.field_types import (
     Domain,
     ExchangeName,
@@ -134,10 +138,28 @@ class TransportRuleProvider(ExchangeObjectProvider):
         super().delete(_id, _props)
         wait_for_removed(client, props, was)
 
+    def notes(self, props: Props) -> Iterable[str]:
+        """How long the run will wait for its connector."""
+        settle, connector = props.get("settle"), props.get("routeMessageOutboundConnector")
+        told = told_of_connector(exchange(), props["name"], connector, settle) if settle and connector else ""
+        return [told] if told else []
+
+    def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
+        """As for every object; a rule that begins to lead to a connector waits until that is known.
+
+        The wait comes before the writing: rules are written one at a time, and others do not wait with it.
+        """
+        for key, entry in changes.items():
+            connector = _new_route(entry, live.get(key))
+            if connector and place["settle"]:
+                wait_for_connector(exchange(), key, connector, place["settle"])
+        super().apply(place, changes, live, context)
+
     # --- reading --------------------------------------------------------------------------------------------
 
     def _place(self, props: Props) -> Place:
-        return {**super()._place(props), "placement": props.get("placement", {})}
+        settle = float(props.get("settle") or 0)
+        return {**super()._place(props), "placement": props.get("placement", {}), "settle": settle}
 
     def _entry(self, row: Row, rows: Rows, place: Place) -> Entry:
         entry = {**super()._entry(row, rows, place), "state": state_of(row)}
@@ -257,6 +279,15 @@ class TransportRule(ManagedResource, module="exchange", name="TransportRule"):
             "change": dict(change) if change else None,
         }
         super().__init__(TransportRuleProvider(), resource_name, props, opts)
+
+
+def _new_route(wanted: Entry | None, there: Entry | None) -> str:
+    """The connector that a rule of ours begins to lead to; «» where it leads nowhere, or there already."""
+    if wanted is None or RAW in wanted or wanted.get("state") != "Enabled":
+        return ""
+    route, now = (str(one.get("routeMessageOutboundConnector") or "") for one in (wanted, there or {}))
+    leads_there = route.casefold() == now.casefold() and (there or {}).get("state") == "Enabled"
+    return "" if leads_there else route
 
 
 def _wanted_state(wanted: Wanted) -> str:

@@ -82,24 +82,27 @@ def test_twin_filter_and_connector_go_while_the_rule_still_acts(ground: Ground) 
     assert "outbound lost" in traffic.harm(through=())
 
 
-def test_outbound_on_in_a_run_after_that_which_made_the_connector(ground: Ground) -> None:
-    """Microsoft learns of rules sooner than of connectors; by then it knows the connector."""
+def test_outbound_on_in_the_run_that_makes_the_connector(ground: Ground) -> None:
+    """Microsoft learns of rules sooner than of connectors; the rule waits until it knows the connector."""
     ground.begin(ground.carried, {**NONE, **NO_CONNECTOR})
     ground.lag(RULES_FIRST)
     with ground.traffic() as traffic:
-        ground.up({("outbound", "smartHosts"): [DATA2]})
-        traffic.flow(20)
-        ground.up({("outbound", "state"): "all"})
+        ground.up({("outbound", "smartHosts"): [DATA2], ("outbound", "state"): "all"})
         traffic.flow()
     print(traffic.numbers())
     assert traffic.harm(through=()) == {}
 
 
-def test_twin_outbound_on_in_the_run_that_makes_the_connector(ground: Ground) -> None:
+def test_twin_the_rule_waits_too_short_for_its_connector(ground: Ground) -> None:
     ground.begin(ground.carried, {**NONE, **NO_CONNECTOR})
     ground.lag({**RULES_FIRST, "outbound": 5.0})
+    changes: Changes = {
+        ("outbound", "smartHosts"): [DATA2],
+        ("outbound", "state"): "all",
+        ("settle", "rule"): TOO_SHORT,
+    }
     with ground.traffic() as traffic:
-        ground.up({("outbound", "smartHosts"): [DATA2], ("outbound", "state"): "all"})
+        ground.up(changes)
         traffic.flow()
     assert set(traffic.harm(through=())) == {"header outside"}
 

@@ -109,6 +109,33 @@ def test_found_gone_already_it_waits_all_the_same(side: Side, engine: Engine, wi
     assert seconds(engine.up) >= SETTLE
 
 
+def test_a_new_rule_waits_until_microsoft_knows_its_connector(side: Side, engine: Engine) -> None:
+    [told] = [line for line in engine.preview().lines if "settle.rule" in line]
+    assert f"«{OUTBOUND}» is written {SETTLE} s after its connector" in told
+    [line] = waited(engine.up().lines)
+    assert line.startswith(
+        f"{TENANT}: the transport rule «{OUTBOUND}» comes after its connector «{OUTBOUND}»"
+    )
+    [connector] = side.do("Get-OutboundConnector", Identity=OUTBOUND)
+    [rule] = side.do("Get-TransportRule", Identity=OUTBOUND)
+    assert settled_at(rule, TENANT, 0) >= settled_at(connector, TENANT, SETTLE * 0.95)
+
+
+def test_a_rule_of_a_connector_that_is_known_waits_for_nothing(
+    side: Side, engine: Engine, wish: Wish
+) -> None:
+    engine.up()
+    side.do("Remove-TransportRule", Identity=OUTBOUND)
+    engine.refresh()
+    assert waited(engine.up().lines) == []
+    assert OUTBOUND in rules(side)
+    side.do("Disable-TransportRule", Identity=OUTBOUND)
+    side.do("Set-OutboundConnector", Identity=OUTBOUND, Comment="looked at")  # just now
+    engine.refresh()
+    [line] = waited(engine.up().lines)
+    assert "comes after its connector" in line
+
+
 @pytest.mark.parametrize("settle", [None, 0])
 def test_without_a_settle_time_nothing_waits(
     side: Side, engine: Engine, wish: Wish, settle: int | None
@@ -192,6 +219,7 @@ class Listening(EngineService):
 def test_when_the_engine_dies_the_wait_ends_and_the_plugin_too(
     side: Side, engine: Engine, wish: Wish
 ) -> None:
+    engine.up()
     wish.settle = 600
     engine.up()
     service, server = Listening(), grpc.server(futures.ThreadPoolExecutor(max_workers=4))
