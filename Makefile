@@ -12,11 +12,11 @@ ARGS ?=
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs lab env lock clean
+.PHONY: help setup demo test test-faults lint format docs lab env lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '  make %-7s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: ## virtual environment and Pulumi engine, made once (the others do this by themselves)
 ifeq ($(PYTHON),)
@@ -31,6 +31,9 @@ demo: setup ## the whole life of a customer's mail flow on the emulated estate, 
 
 test: setup ## all tests (WORKERS=0: one at a time; ARGS="tests/unit -k name": some of them)
 	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-faults: setup ## every cut of every run, and all planted defects: half an hour on two cores
+	@FAULTS=all $(VENV)/python -m pytest -n $(WORKERS) --dist worksteal tests/faults $(ARGS)
 
 lint: setup ## rules, format and types, as CI wants them
 	$(VENV)/ruff check $(CODE)

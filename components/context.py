@@ -6,13 +6,17 @@ from typing import Any
 
 import pulumi
 
+from components import equivalents, safety
 from components.contradictions import TABLES
+from components.equivalents import Parts
 from components.providers import GatewayProviders, Providers
 from components.settings import Settings, StackSettings
 from dynamic_providers.dns.snapshot import DnsSnapshot
 from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import snapshot as tenant
+from dynamic_providers.exchange.equivalents import ExchangeEquivalents
 from dynamic_providers.exchange.snapshot import ExchangeSnapshot
+from dynamic_providers.gateway.equivalents import GatewayEquivalents
 from dynamic_providers.gateway.snapshot import PROVIDERS as GATEWAY_TABLES
 from dynamic_providers.gateway.snapshot import GatewaySnapshot
 
@@ -29,7 +33,10 @@ class GatewayContext:
     """The gateway's side, of a tenant's stack or of a shared gateway's own.
 
     `keys`: what will be managed there, by the key in the setting `takeOver` that a resource goes by.
+    `beside`: what others' objects are looked for beside.
     """
+
+    _guards: tuple[pulumi.Resource, ...] = ()  # what everything depends on but records and the way back
 
     def __init__(
         self,
@@ -37,9 +44,11 @@ class GatewayContext:
         providers: GatewayProviders,
         parent: pulumi.Resource,
         keys: Mapping[str, Sequence[str]],
+        beside: Parts,
     ) -> None:
         self.stack = stack
         self._gateway = providers
+        self._beside = beside
         self._gateway_before = self._record_gateway(parent, keys)
 
     def gateway_inputs(self, key: str) -> dict[str, Any]:
@@ -57,7 +66,7 @@ class GatewayContext:
     ) -> pulumi.ResourceOptions:
         """Run in the gateway's process."""
         return pulumi.ResourceOptions(
-            parent=parent, provider=self._gateway.gateway, depends_on=list(depends_on)
+            parent=parent, provider=self._gateway.gateway, depends_on=[*self._guards, *depends_on]
         )
 
     @property
@@ -85,7 +94,13 @@ class GatewayContext:
         place = {"gateway": self.stack.gateway.name}
         places = self.places
         kinds = {GATEWAY_TABLES[key].kind({**place, **places[key]}): names for key, names in keys.items()}
-        return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, self.on_gateway(parent))
+        looked = GatewayEquivalents(
+            "gateway-equivalents",
+            {**place, **self._beside, "leave": list(self.stack.leave)},
+            self.on_gateway(parent),
+        )
+        on = self.on_gateway(parent, depends_on=[looked])
+        return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, on)
 
 
 def relay_keys(stack: StackSettings, ciphers: str) -> dict[str, list[str]]:
@@ -109,8 +124,9 @@ class Context(GatewayContext):
         }
         relay = {} if settings.gateway.shared else relay_keys(settings, settings.outbound.ciphers)
         self.providers = Providers(settings, parent)
-        super().__init__(settings, self.providers, parent, keys | relay)
+        super().__init__(settings, self.providers, parent, keys | relay, equivalents.of_gateway(settings))
         self._tenant_before = self._record_tenant(parent)
+        self._guards = (safety.guard(settings, self.on_exchange(parent)),)
 
     def tenant_inputs(self, key: str) -> dict[str, Any]:
         """Arguments that all objects of the tenant have, likewise."""
@@ -124,11 +140,16 @@ class Context(GatewayContext):
         return {**arguments, "take_over_key": key} if _KINDS[key] == tenant.TRANSPORT_RULE else arguments
 
     def on_exchange(
-        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+        self,
+        parent: pulumi.Resource,
+        depends_on: Sequence[pulumi.Resource] = (),
+        *,
+        way_back: bool = False,
     ) -> pulumi.ResourceOptions:
-        """Run in Exchange's process."""
+        """Run in Exchange's process. The way back waits for no guard."""
+        guards = () if way_back else self._guards
         return pulumi.ResourceOptions(
-            parent=parent, provider=self.providers.exchange, depends_on=list(depends_on)
+            parent=parent, provider=self.providers.exchange, depends_on=[*guards, *depends_on]
         )
 
     def tenant_before(self, kind: str) -> pulumi.Output[Entries]:
@@ -136,17 +157,24 @@ class Context(GatewayContext):
         return self._tenant_before.before(kind)
 
     def on_dns(
-        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+        self,
+        parent: pulumi.Resource,
+        depends_on: Sequence[pulumi.Resource] = (),
+        *,
+        way_back: bool = False,
     ) -> pulumi.ResourceOptions:
-        """Run in the process of MX records."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.providers.dns, depends_on=list(depends_on))
+        """Run in the process of MX records. The way back waits for no guard."""
+        guards = () if way_back else self._guards
+        return pulumi.ResourceOptions(
+            parent=parent, provider=self.providers.dns, depends_on=[*guards, *depends_on]
+        )
 
     def on_checks(
         self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
         """Run in the process of the checks."""
         return pulumi.ResourceOptions(
-            parent=parent, provider=self.providers.checks, depends_on=list(depends_on)
+            parent=parent, provider=self.providers.checks, depends_on=[*self._guards, *depends_on]
         )
 
     @cached_property
@@ -155,7 +183,7 @@ class Context(GatewayContext):
         settings = self.settings
         ours = sorted(name for name, domain in settings.domains.items() if domain.mx != "leave")
         kind = {"mx_records": ours} if settings.dns.server else {"mx_check": ours}
-        return DnsSnapshot("dns-before", **kind, opts=self.on_dns(self._parent))
+        return DnsSnapshot("dns-before", **kind, opts=self.on_dns(self._parent, way_back=True))
 
     @property
     def _tenant_names(self) -> Mapping[str, str]:
@@ -163,16 +191,22 @@ class Context(GatewayContext):
         return {key: str(getattr(names, _snake(key))) for key in _KINDS}
 
     def _record_tenant(self, parent: pulumi.Resource) -> ExchangeSnapshot:
-        names = self.settings.names
+        settings, names = self.settings, self.settings.names
+        initial_domain = settings.tenant.initial_domain
+        looked = ExchangeEquivalents(
+            "tenant-equivalents",
+            {"tenant": initial_domain, **equivalents.of_tenant(settings), "leave": list(settings.leave)},
+            self.on_exchange(parent),
+        )
         return ExchangeSnapshot(
             "tenant-before",
-            tenant=self.settings.tenant.initial_domain,
+            tenant=initial_domain,
             inbound_connectors=[names.inbound_connector],
             outbound_connectors=[names.outbound_connector],
             transport_rules=[names.inbound_rule, names.outbound_rule],
             lock_down=True,
-            domains=sorted(self.settings.domains),
-            opts=self.on_exchange(parent),
+            domains=sorted(settings.domains),
+            opts=self.on_exchange(parent, depends_on=[looked]),
         )
 
 

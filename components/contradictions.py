@@ -14,6 +14,7 @@ from components.sections import NameSettings
 from components.setting_types import NotYet
 from dynamic_providers import addresses
 from dynamic_providers.model import Model
+from dynamic_providers.safety import acknowledgements
 
 TABLES = ("destinationControls", "recipientAccess", "smtpRoutes")
 """The gateway's tables that have an entry for each domain."""
@@ -26,7 +27,6 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
     """All of them, in the order of a stack file."""
     for check in (
         _tenant_agrees,
-        _several_gateways,
         _members_twice,
         _one_listener,
         _domain_twice,
@@ -73,15 +73,6 @@ def _tenant_agrees(values: Values, environment: Environment) -> Iterator[Mistake
         yield Mistake(
             ("tenant", "id"),
             "is another tenant than AZURE_TENANT_ID of the environment: correct one, or unset the variable",
-        )
-
-
-def _several_gateways(values: Values, _environment: Environment) -> Iterator[Mistake]:
-    if len(listed_at(values, "gateway", "members")) > 1 and at(values, "gateway", "cluster") in (None, False):
-        yield Mistake(
-            ("gateway", "members"),
-            "are several gateways without a cluster, which is not available yet: set gateway.cluster to true"
-            " if they are clustered, or give one",
         )
 
 
@@ -142,7 +133,7 @@ def _inbound_suffices(values: Values, _environment: Environment) -> Iterator[Mis
         for name, domain in (domains.items() if isinstance(domains, Mapping) else ())
         if at(domain, "mx") == "gateway"
     ]
-    wanted = f"while domains.{moved[0]}.mx is gateway" if moved else ""
+    wanted = f"while {shown(('domains', moved[0], 'mx'))} is gateway" if moved else ""
     if not moved and at(values, "lockdown") == "closed":
         wanted = "while lockdown is closed"
     if wanted and at(values, "inbound", "mxHosts") is None:
@@ -181,15 +172,18 @@ def _tracking_suffices(values: Values, _environment: Environment) -> Iterator[Mi
 
 def _acknowledgement_known(values: Values, _environment: Environment) -> Iterator[Mistake]:
     domains = at(values, "domains")
-    spf = [
-        f"spf {normal(addresses.domain, key)}" for key in (domains if isinstance(domains, Mapping) else ())
-    ]
-    known = [*spf, "lockdown", "rotation"]
+    names = (normal(addresses.domain, key) for key in (domains if isinstance(domains, Mapping) else ()))
+    spf = [f"spf {name}" for name in names if name]
+    removed = [acknowledgements.remove(entry) for entry in sorted(table_entries(domains))]
+    known = [*spf, "lockdown", "rotation", *acknowledgements.fixed(), *removed]
     for index, one in enumerate(listed_at(values, "acknowledge")):
         what = at(one, "what")
-        if isinstance(what, str) and what.lower() not in known:
+        if not isinstance(what, str) or acknowledgements.is_known(what):
+            continue
+        if what.lower() not in known:
             near = nearest(what, known)
-            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
+            words = "known are spf and a domain of this stack, lockdown, rotation, and the guard's own words"
+            hint = f"did you mean {near}?" if near else words
             yield Mistake(("acknowledge", index, "what"), f"is nothing that would be refused: {hint}")
 
 
@@ -199,6 +193,7 @@ _LISTS: tuple[tuple[Path, Callable[[str], str], str], ...] = (
     (("dns", "resolvers"), addresses.ipv4, "resolver"),
     (("outbound", "smartHosts"), addresses.smart_host, "smart host"),
     (("takeOver",), str, "key"),
+    (("leave",), str.casefold, "object"),
 )
 
 

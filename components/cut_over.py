@@ -50,7 +50,7 @@ class CutOver(pulumi.ComponentResource):
         made: list[MxRecords | MxCheck] = []
         for name, domain in domains.items():
             inputs = {"domain": name, "microsoftMx": domain.microsoft_mx, **self._hosts(domain)}
-            options = context.on_dns(self, depends_on=after)
+            options = context.on_dns(self, depends_on=after, way_back=domain.mx == "microsoft")
             if settings.dns.server:
                 made.append(MxRecords(f"mx-{name}", {**inputs, **self._set_by_us()}, options))
             else:
@@ -122,7 +122,7 @@ class CutOver(pulumi.ComponentResource):
             acknowledged=settings.acknowledged("lockdown"),
             mx_settled=pulumi.Output.all(*(one.settledAt for one in moved)).apply(_known),
             settle=round(settings.settle.rule.total_seconds()),
-            opts=self._context.on_exchange(self, depends_on=after),
+            opts=self._context.on_exchange(self, depends_on=after, way_back=not closed),
         )
 
     def _report(self) -> None:

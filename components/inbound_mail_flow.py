@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from components import rule_scopes
 from components.context import Context
 from components.cut_over import CutOver
 from dynamic_providers.exchange.inbound_connector import InboundConnector
@@ -71,7 +72,7 @@ class InboundMailFlow(pulumi.ComponentResource):
             "inbound-rule",
             **context.tenant_inputs("inboundRule"),
             placement={"below": settings.names.outbound_rule},
-            sender_ip_ranges=settings.sender_addresses,
+            **rule_scopes.inbound(settings),
             set_scl=-1,
             opts=context.on_exchange(self),
         )

@@ -129,6 +129,4 @@ def _says(kind: str, message: str, context: Mapping[str, object]) -> str:
         return f"is too small: {context['ge']} is the least"
     if kind == "less_than_equal":
         return f"is too large: {context['le']} is the most"
-    if kind.startswith("date_"):
-        return 'is not a day: write it in quotes, "2026-10-01"'
     return _WORDS.get(kind, f"is not right ({kind}): see docs/reference/settings.md")

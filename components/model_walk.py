@@ -1,5 +1,6 @@
 """Going through the settings' models and, beside them, what a stack file holds."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args, get_origin
@@ -27,6 +28,7 @@ class Given:
     path: Path
     field: FieldInfo
     value: object
+    is_secret: bool = False
 
 
 def key_of(name: str, field: FieldInfo) -> str:
@@ -52,6 +54,15 @@ def part_of(annotation: object) -> Part | None:
     return None
 
 
+@functools.cache
+def _fields(model: type[Model]) -> tuple[tuple[str, FieldInfo, Part | None, bool], ...]:
+    """A section's settings: key, field, what is under it, and whether it is a secret."""
+    return tuple(
+        (key_of(name, field), field, part_of(field.annotation), holds_secret(field.annotation))
+        for name, field in model.model_fields.items()
+    )
+
+
 def holds_secret(annotation: object) -> bool:
     """Whether a setting's value is a secret, or a list of secrets."""
     return annotation is SecretStr or any(holds_secret(argument) for argument in get_args(annotation))
@@ -61,12 +72,10 @@ def given(model: type[Model], values: object, path: Path = ()) -> Iterator[Given
     """Every known setting that `values` hold, from the outside in; a wrong shape is not gone into."""
     if not isinstance(values, Mapping):
         return
-    for name, field in model.model_fields.items():
-        key = key_of(name, field)
+    for key, field, part, is_secret in _fields(model):
         if key not in values:
             continue
-        yield Given((*path, key), field, values[key])
-        part = part_of(field.annotation)
+        yield Given((*path, key), field, values[key], is_secret)
         if part is not None:
             for step, inner in _inner(part, values[key]):
                 yield from given(part.model, inner, (*path, key, *step))
@@ -83,11 +92,9 @@ def _inner(part: Part, value: object) -> Iterator[tuple[Path, object]]:
 
 def model_at(model: type[Model], path: Path) -> type[Model] | None:
     """The section that a path of a stack file leads to."""
-    fields = {key_of(name, field): field for name, field in model.model_fields.items()}
     if not path:
         return model
-    field = fields.get(str(path[0]))
-    part = part_of(field.annotation) if field else None
+    part = {key: part for key, _, part, _ in _fields(model)}.get(str(path[0]))
     if part is None:
         return None
     return model_at(part.model, path[1:] if part.shape == "one" else path[2:])
@@ -95,9 +102,8 @@ def model_at(model: type[Model], path: Path) -> type[Model] | None:
 
 def known_paths(model: type[Model], before: str = "") -> Iterator[str]:
     """All settings with their places, `outbound.smartHosts`; those in lists and maps are left out."""
-    for name, field in model.model_fields.items():
-        here = before + key_of(name, field)
+    for key, _, part, _ in _fields(model):
+        here = before + key
         yield here
-        part = part_of(field.annotation)
         if part is not None and part.shape == "one":
             yield from known_paths(part.model, here + ".")

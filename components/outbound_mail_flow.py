@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import relay
+from components import relay, rule_scopes
 from components.context import HEADER, Context
 from dynamic_providers.dns.sender_policy import SenderPolicy
 from dynamic_providers.exchange.connector_validation import ConnectorValidation
@@ -111,16 +111,11 @@ class OutboundMailFlow(pulumi.ComponentResource):
     def _rule(self, ready: list[pulumi.Resource]) -> TransportRule:
         """It sends mail: what takes it must be there first, on both sides; and the rule must go first."""
         settings, outbound = self._settings, self._settings.outbound
-        excepted = outbound.exceptions
-        pilot = [outbound.pilot_group] if outbound.state == "pilot" and outbound.pilot_group else None
         return TransportRule(
             "outbound-rule",
             **self._context.tenant_inputs("outboundRule"),
             placement={"top": True, "besides": [settings.names.inbound_rule, PROBE_RULE]},
-            from_scope="InOrganization",
-            sent_to_scope="NotInOrganization",
-            from_member_of=pilot,
-            except_if_recipient_domain_is=excepted.recipient_domains if excepted else None,
+            **rule_scopes.outbound(settings),
             route_message_outbound_connector=settings.names.outbound_connector,
             set_header_name=HEADER,
             set_header_value=outbound.accepted_secrets()[0],

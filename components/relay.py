@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 
 from components.context import GatewayContext
+from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
 from dynamic_providers.gateway.made_elsewhere import MadeElsewhere
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicy
 from dynamic_providers.gateway.outbound_tls import OutboundTls
@@ -16,7 +17,6 @@ from dynamic_providers.gateway.sender_group import SenderGroup
 from dynamic_providers.managed_resource import ManagedResource
 
 COMMENT = "From Microsoft 365 mail to Cisco Secure Email"
-MICROSOFT_SENDERS = ".protection.outlook.com"  # without the dot it would be the one host of that name
 
 
 def ciphers(context: GatewayContext, parent: pulumi.Resource, mode: str) -> pulumi.Resource:

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from components.mistakes import Mistake
-from components.model_walk import given, holds_secret
+from components.model_walk import given
 from components.raw_values import Environment, Values, at, listed_at, normal, texts
+from components.setting_types import LONGEST_CREDENTIAL
 from dynamic_providers import wording
+from dynamic_providers.connections import CREDENTIALS
 from dynamic_providers.errors import register_secret
 from dynamic_providers.model import Model
 
@@ -15,12 +17,13 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
     yield from _secret_twice(values)
     yield from _secret_elsewhere(values)
     yield from _credentials_missing(values, environment)
+    yield from _credentials_in_one_line(environment)
 
 
 def remember(model: type[Model], values: Mapping[str, object]) -> None:
     """From now on no message can show them, whatever they were written into."""
     for one in given(model, values):
-        if holds_secret(one.field.annotation):
+        if one.is_secret:
             for _, text in texts(one.value):
                 register_secret(text)
 
@@ -30,11 +33,7 @@ def in_clear(
 ) -> Iterator[Mistake]:
     """Secrets that stand in the stack file for everyone to read."""
     for one in given(model, values) if encrypted is not None else ():
-        if (
-            holds_secret(one.field.annotation)
-            and any(texts(one.value))
-            and one.path[0] not in (encrypted or ())
-        ):
+        if one.is_secret and any(texts(one.value)) and one.path[0] not in (encrypted or ()):
             yield Mistake(
                 one.path,
                 "stands in the stack file in clear: change it, and set the new one with"
@@ -65,6 +64,19 @@ def _secret_elsewhere(values: Values) -> Iterator[Mistake]:
 
 
 _SECRET_PLACES = (("outbound", "secret"), ("outbound", "previousSecrets"))
+
+
+def _credentials_in_one_line(environment: Environment) -> Iterator[Mistake]:
+    """A line break in a password, often the last one of a file, would be a second line where it is sent."""
+    for variable, key in CREDENTIALS.items():
+        value = environment.get(variable)
+        if value and normal(lambda text: wording.one_line(text, LONGEST_CREDENTIAL), value) is None:
+            yield Mistake(
+                ("credentials", key),
+                "is not one line of visible characters: take out line breaks, also the last one of a file,"
+                " and blanks at the ends",
+                variable,
+            )
 
 
 def _credentials_missing(values: Values, environment: Environment) -> Iterator[Mistake]:

@@ -1,12 +1,12 @@
 """The sections of a stack file that say what to build."""
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from components.connection_settings import JumpHostSettings, MemberSettings
+from components.setting_types import Day
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.field_types import (
     ExchangeName,
@@ -50,7 +50,7 @@ class TrackingSettings(Model):
 
 
 class GatewaySettings(Model):
-    """The Cisco Secure Email gateways: one, or a cluster."""
+    """The Cisco Secure Email gateways: one, a cluster, or several that are not clustered."""
 
     name: Label = Field(description="Identity of the gateways in this project; their addresses may change.")
     shared: Flag = Field(
@@ -65,7 +65,9 @@ class GatewaySettings(Model):
         default=False, description="Whether the gateways are clustered; cloud gateways are."
     )
     members: tuple[MemberSettings, ...] = Field(
-        min_length=1, description="The gateways. Several need `cluster: true`."
+        min_length=1,
+        description="The gateways. Several without a cluster are all set up; each is known by its host, and"
+        " new ones are added at the end.",
     )
     inbound_listener: Listener = Field(
         description="The public listener, exactly as the gateway writes it. Source: the guide, RAT."
@@ -108,9 +110,11 @@ class Acknowledgement(Model):
     what: PlainText = Field(
         description="`spf contoso.example`: outbound mail though that domain's SPF record does not name the"
         " gateways; `lockdown`: though others still deliver past the gateway; `rotation`: an old secret goes"
-        " before its time."
+        " before its time. And what the guard refuses, in the words that it gives, once: `remove"
+        " contoso.example`, `remove outbound connector`, `replace names.senderGroup`, `clear outboundRule`,"
+        " `change 4 of 12 domains`, `smart host relay.contoso.example`."
     )
-    until: date = Field(description='Last day on which this counts, in quotes: "2026-10-01".')
+    until: Day = Field(description='Last day on which this counts, in quotes: "2026-10-01".')
 
 
 def distinct(values: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from components import safety
 from components.context import Context
 from components.inbound_mail_flow import InboundMailFlow
 from components.outbound_mail_flow import OutboundMailFlow
@@ -22,8 +23,8 @@ class SecureEmailIntegration(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("m365-secure-email:components:SecureEmailIntegration", name, {}, opts)
         context = Context(settings, self)
-        InboundMailFlow(context, self)
-        OutboundMailFlow(context, self)
+        flows = [InboundMailFlow(context, self), OutboundMailFlow(context, self)]
+        safety.sentinel(settings, flows, context.on_exchange(self))
         hosts = [one.model_dump() for one in settings.inbound.mx_hosts or ()]
         record = {"ttl": settings.dns.ttl, "hosts": hosts}
         self.mx_records = dict.fromkeys(settings.domains, record) if hosts else {}

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,6 +21,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from dynamic_providers import wording
 from dynamic_providers.refusal import refuse
+
+LONGEST_CREDENTIAL = 4096
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LENGTH_OF_TIME = re.compile(r"([1-9][0-9]{0,6})([smhd])")
@@ -93,6 +96,21 @@ Duration = Annotated[
 """A length of time: 30s, 75m, 1h, 2d; 30 days at most."""
 
 
+def _read_day(value: object) -> date:
+    """A day as a text; a number would be read as seconds since 1970, which nobody means."""
+    day = value if type(value) is date else None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        with suppress(ValueError):  # there is no such day
+            day = date.fromisoformat(value)
+    if day is None:
+        refuse('is not a day: write it in quotes, "2026-10-01"')
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+"""A day, `2026-10-01`."""
+
+
 def _encrypted_or(plain: Mapping[str, Any]) -> WithJsonSchema:
     """A secret in a stack file: as `pulumi config set --secret --path` writes it."""
     encrypted = {
@@ -110,7 +128,7 @@ def _header_secret(value: SecretStr) -> SecretStr:
 
 
 def _credential(value: SecretStr) -> SecretStr:
-    wording.one_line(value.get_secret_value(), 4096)
+    wording.one_line(value.get_secret_value(), LONGEST_CREDENTIAL)
     return value
 
 

@@ -34,6 +34,7 @@ from components.sections import (
 )
 from components.setting_types import NotYet
 from components.stack_config import read_config, secret_keys
+from dynamic_providers.equivalents import LeftAlone
 from dynamic_providers.field_types import Domain, PlainText
 from dynamic_providers.model import Model
 
@@ -68,6 +69,12 @@ class StackSettings(Model):
         (),
         description="What may be taken over where it exists and differs: keys of names, destinationControls,"
         " recipientAccess, smtpRoutes, mx, the last four also for one domain, `smtpRoutes.contoso.example`.",
+    )
+    leave: tuple[LeftAlone, ...] = Field(
+        (),
+        description="What somebody else set up for the same purpose, and what stays beside ours on purpose,"
+        " by its kind and name: `sender group FROM_O365`, `transport rule Archive copies`. The preview lists"
+        " what it finds.",
     )
     acknowledge: tuple[Acknowledgement, ...] = Field(
         (), description="What would be refused, and is wanted all the same."

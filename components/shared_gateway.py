@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import relay
+from components import equivalents, relay
 from components.context import GatewayContext, relay_keys
 from components.providers import GatewayProviders
 from components.settings import SharedGatewaySettings
@@ -17,7 +17,13 @@ class SharedGateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("m365-secure-email:components:SharedGateway", name, {}, opts)
         mode = settings.outbound.ciphers
-        context = GatewayContext(settings, GatewayProviders(settings, self), self, relay_keys(settings, mode))
+        context = GatewayContext(
+            settings,
+            GatewayProviders(settings, self),
+            self,
+            relay_keys(settings, mode),
+            equivalents.of_relay(settings),
+        )
         parts = [*relay.make(context, self), relay.ciphers(context, self, mode)]
         LastTenant(
             "last-tenant",

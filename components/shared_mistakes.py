@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from components.mistakes import Mistake
 from components.raw_values import Environment, Values, at, listed_at
+from dynamic_providers.equivalents import kind_of
 
 OF_THE_GATEWAY = ("senderGroup", "mailFlowPolicy")
 """Keys of `takeOver` for what a shared gateway's own stack makes."""
 
 NAMES = (*OF_THE_GATEWAY, "filter")
 """Keys of `names` that it knows; the filter's, since it looks for tenants' secrets there before it goes."""
+
+_GROUP = "sender group"
 
 
 def find(values: Values, _environment: Environment) -> Iterator[Mistake]:
@@ -27,6 +30,9 @@ def _in_the_gateways_own(values: Values) -> Iterator[Mistake]:
             yield Mistake(
                 ("names", str(key)), f"is a tenant's: the gateway's own stack knows {', '.join(NAMES)}"
             )
+    for index, entry in enumerate(listed_at(values, "leave")):
+        if isinstance(entry, str) and kind_of(entry) not in ("", _GROUP):
+            yield Mistake(("leave", index), f"is a tenant's: the gateway's own stack only leaves a {_GROUP}")
 
 
 def _in_a_tenants(values: Values) -> Iterator[Mistake]:
@@ -36,3 +42,6 @@ def _in_a_tenants(values: Values) -> Iterator[Mistake]:
     for index, key in enumerate(listed_at(values, "takeOver")):
         if key in OF_THE_GATEWAY:
             yield Mistake(("takeOver", index), f"is not this stack's to take over {elsewhere}")
+    for index, entry in enumerate(listed_at(values, "leave")):
+        if isinstance(entry, str) and kind_of(entry) == _GROUP:
+            yield Mistake(("leave", index), f"is not this stack's to leave {elsewhere}")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import idna
 
 from dynamic_providers.refusal import refuse
-from dynamic_providers.wording import one_line
+from dynamic_providers.wording import one_line, refuse_unseen
 
 MICROSOFT_MX_SUFFIXES = (
     ".mail.protection.outlook.com",
@@ -19,6 +19,12 @@ MICROSOFT_MX_SUFFIXES = (
 
 INITIAL_DOMAIN_SUFFIXES = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
 """How a tenant's first domain ends: worldwide and GCC, GCC High and DoD, 21Vianet."""
+
+_NAME_LENGTH = 253
+_DROPPED = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What the international form leaves out without a word (UTS 46, «ignored»), besides format characters."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -40,6 +46,10 @@ _NEVER_SEEN = tuple(
 
 def _labels(text: str, least: int, kind: str) -> str:
     """Bring a DNS name to lower-case A-labels without a final dot, or refuse it."""
+    if not text.isascii():
+        refuse_unseen(text)
+    if _DROPPED.search(text) or len(text) > 4 * _NAME_LENGTH:
+        refuse(f"is not a {kind}: it is endless, or holds characters that cannot be seen")
     name = text.removesuffix(".")
     if not name.isascii() or "xn--" in name.lower():
         try:
@@ -48,7 +58,7 @@ def _labels(text: str, least: int, kind: str) -> str:
             refuse(f"is not a {kind}: its international form is not valid; write it as xn--… labels")
     name = name.lower()
     labels = name.split(".")
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(name) > _NAME_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
         refuse(
             f"is not a {kind}: labels of letters, digits and inner hyphens, at most 63 each and 253 together,"
             " with single dots between"
@@ -130,7 +140,8 @@ def sender_address(text: str) -> str:
 
 def _public(address: str) -> str:
     """Refuse what no mail from the internet comes from; documentation ranges pass, the lab uses them."""
-    if any(ipaddress.IPv4Address(address) in network for network in _NEVER_SEEN):
+    parsed = ipaddress.IPv4Address(address)
+    if any(parsed in network for network in _NEVER_SEEN):
         refuse("is not an address on the internet: give the public one that Microsoft sees behind your NAT")
     return address
 
@@ -176,10 +187,9 @@ def https_url(text: str) -> str:
         refuse("is not an https address: write https://host or https://host:port")
     if (
         "@" in parts.netloc
-        or parts.query
-        or parts.fragment
-        or not re.fullmatch(r"[A-Za-z0-9/._~-]*", parts.path)
+        or set(text) & set("?#")
+        or not re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]*)*", parts.path)
     ):
         refuse("is not a plain https address: no user, no password, no query, no fragment, no blanks")
-    host(parts.hostname)
-    return text.rstrip("/")
+    name = host(parts.hostname)
+    return f"https://{name}{'' if port is None else f':{port}'}{parts.path}".rstrip("/")

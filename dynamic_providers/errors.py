@@ -88,10 +88,11 @@ def _joined(found: Iterable[Iterable[tuple[int, int]]]) -> list[tuple[int, int]]
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what a server sends must not steer the operator's terminal."""
-    seen = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text)
+    """One line of what can be seen: what a server sends must not steer the operator's terminal."""
     # Half a character, from a server's JSON, is no text that the engine could be sent.
-    return re.sub(r"\s+", " ", seen.encode(errors="backslashreplace").decode()).strip()
+    text = text.encode(errors="backslashreplace").decode()
+    seen = text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+    return re.sub(r"\s+", " ", seen).strip()
 
 
 def clean(text: str) -> str:

@@ -79,9 +79,9 @@ class LookingProvider(ResourceProvider, ABC):
         try:
             inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
         except ValidationError as error:
-            return CheckResult({**news, **kept}, failures(error, self.secret, self.identity[0]))
+            return CheckResult({**news, **kept}, failures(error, self.secret, self._told_under))
         lines = self.refusals({**inputs, **kept}, olds)
-        return CheckResult({**inputs, **kept}, [CheckFailure(self.identity[0], clean(one)) for one in lines])
+        return CheckResult({**inputs, **kept}, [CheckFailure(self._told_under, clean(one)) for one in lines])
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
@@ -125,6 +125,11 @@ class LookingProvider(ResourceProvider, ABC):
         """The inputs whose change needs a new look."""
         ignored = {*self.outputs, *self.free, *CONTEXT}
         return {k: v for k, v in props.items() if k not in ignored and not k.startswith("__")}
+
+    @property
+    def _told_under(self) -> str:
+        """The input that the engine names with a refusal, and whose value it shows."""
+        return next(iter((*self.identity, *self.model.model_fields)))
 
     def _register(self, *given: Props) -> None:
         register_secrets(self.secret, *given)

@@ -268,7 +268,8 @@ class ManagedProvider(ResourceProvider, ABC):
             now, mine = live.get(key), ours.get(key)
             if self._same(key, now, then):
                 continue
-            since = [d for d in self._differences_of(key, now, mine) if d.attribute not in self.relative]
+            differs = [d for d in self._differences_of(key, now, mine) if d.attribute not in self.relative]
+            since = [one for one in differs if not self._put_back(one, then)]
             if since:
                 touched.append(f"{self.named(place, key)} ({'; '.join(str(one) for one in since)})")
             changes[key] = then
@@ -281,6 +282,15 @@ class ManagedProvider(ResourceProvider, ABC):
                 "then run this again to put back what was there before us",
             )
         return changes
+
+    def _put_back(self, one: Difference, then: Entry | None) -> bool:
+        """Whether what is there is what was there before us: a way back in steps, which was cut."""
+        if then is None or one.attribute == MISSING:
+            return False
+        record, now, mine = then.get(one.attribute), one.theirs, one.ours
+        if isinstance(record, Mapping) and isinstance(now, Mapping) and isinstance(mine, Mapping):
+            return all(now.get(part) in (record.get(part), mine.get(part)) for part in {*record, *now, *mine})
+        return self.equal(one.attribute, now, record)
 
     # --- first contact --------------------------------------------------------------------------------------
 

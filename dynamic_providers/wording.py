@@ -23,10 +23,15 @@ _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
 """Unicode categories of what cannot be seen: control, format, line separators, surrogates, unused."""
 
 
+def refuse_unseen(text: str) -> None:
+    """Refuse line breaks, control characters and whatever else cannot be seen."""
+    if not text.isprintable() and any(unicodedata.category(one) in _UNSEEN for one in text):
+        refuse("holds a line break, a control character or one that cannot be seen: take it out")
+
+
 def one_line(text: str, longest: int) -> str:
     """Refuse what is not one line of readable text, or longer than `longest` characters."""
-    if any(unicodedata.category(character) in _UNSEEN for character in text):
-        refuse("holds a line break, a control character or one that cannot be seen: take it out")
+    refuse_unseen(text)
     if not text.strip():
         refuse("is empty: give a value or leave the setting out")
     if text != text.strip():
@@ -39,7 +44,7 @@ def one_line(text: str, longest: int) -> str:
 def listener(text: str) -> str:
     """A listener's name as on the gateway (case counts): letters, digits, single blanks, dot, _ and -."""
     one_line(text, NAME_LENGTH)
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+( [A-Za-z0-9_.-]+)*", text):
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*( [A-Za-z0-9_.-]+)*", text):
         refuse("is not a listener name: letters, digits, single blanks, dot, _ and - only, no quotes")
     return text
 

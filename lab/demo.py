@@ -1,8 +1,8 @@
 """The main job, narrated: one line a step, on an emulated gateway, tenant and internet, with the real engine.
 
 preview → up → up again → someone changes things by hand → preview --refresh shows exactly that → up repairs →
-cut-over: mail is seen to arrive, the MX moves, a forged message is dropped → report → back → destroy → as
-before.
+cut-over: mail is seen to arrive, the MX moves, a forged message is dropped → report → destroy is held while
+mail flows → back → destroy → as before.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Demo:
         self.repaired()
         self.cut_over()
         self.report()
+        self.held()
         self.back()
         self.destroyed()
 
@@ -114,6 +115,14 @@ class Demo:
             hops = self.project.python("-m", "mail_check", STACK, *written)
             say(f"all again, without a change: {hops.count('ok ')} hops ok. Look at {REPORT}.html")
 
+    def held(self) -> None:
+        there = self.estate.dump()
+        with step("destroy, while mail flows") as say:
+            run = self.project.destroy(check=False)
+            found = HELD.search(run.output)
+            expect("destroy was not held", holds=not run.ok and self.estate.dump() == there)
+            say(f"held, nothing touched: {found.group() if found else run.output}")
+
     def back(self) -> None:
         self.project.set({MX: "microsoft", "outbound.state": "none"})
         with step("mx: microsoft, outbound: none") as say:
@@ -142,6 +151,7 @@ CHECKS = {
     "checks.imap.host": "imap.probe.example",
 }
 PROOF = re.compile(r"(?P<check>direct|inbound|outbound|forged) \S+: ok: ")
+HELD = re.compile(r"mail-flows-\S+first")
 REPORT = Path(".demo/report").resolve()
 TOUCHED = {"inbound-connector", "outbound-rule", "smtp-routes", "outbound-filter"}
 

@@ -41,7 +41,7 @@ class _Part(Protocol):
 class EstateSnapshot:
     """The state of all sides, to go back to."""
 
-    gateway: Snapshot
+    gateways: tuple[Snapshot, ...]
     tenants: tuple[Tables, ...]
     internet: dict[str, Zone]
 
@@ -54,7 +54,9 @@ class Estate:
     `switches` are attributes of the gateway or of the tenant's `Switches`; `reset` goes back to them.
     `ports` fixes local ports by host name (the tenant's is called «tenant»); all others are free ones.
     `second_tenant`: another tenant uses the same gateway; it is `second`, and finds its own side by
-    `second_environment`. `gateway_in_spf`: whether the domains' SPF records name the gateways already.
+    `second_environment`. `more_gateways`: so many further gateways of the same release, not clustered, each
+    with a configuration and switches of its own: `others`.
+    `gateway_in_spf`: whether the domains' SPF records name the gateways already.
     """
 
     def __init__(
@@ -65,11 +67,12 @@ class Estate:
         journal: Journal | None = None,
         ports: Mapping[str, int] | None = None,
         second_tenant: bool = False,
+        more_gateways: int = 0,
         gateway_in_spf: bool = True,
         **switches: Any,
     ) -> None:
         # The gateway's libraries take half a second to load: only who wants an estate pays for them.
-        from lab.gateway.profile import load_profile
+        from lab.gateway.profile import another_gateway, load_profile
         from lab.gateway.server import LabGateway
 
         self.folder = folder
@@ -85,7 +88,13 @@ class Estate:
         organization = CONTOSO if release.cluster else BCE_DEMO
         self.tenant = self._tenant(folder, organization, tenant_port)
         self.second = self._tenant(folder / "second", FABRIKAM, 0) if second_tenant else None
+        self.others = tuple(
+            LabGateway(another_gateway(release, number), self.journal, folder)
+            for number in range(1, more_gateways + 1)
+        )
         self.mail = self.gateway.connect(self.network, self.certificates.server_context)
+        for other in self.others:
+            other.connect(self.network, self.certificates.server_context)
         self.connect_file = folder / "connect.json"
         self.second_connect_file = folder / "second" / "connect.json"
         self.known_hosts = folder / "known_hosts"
@@ -103,13 +112,16 @@ class Estate:
     def start(self) -> None:
         """Start everything, write the connect files and `known_hosts`."""
         with ExitStack() as started:
-            parts: tuple[_Part, ...] = (self.internet, self.gateway, *self.tenants)
+            parts: tuple[_Part, ...] = (self.internet, *self.gateways, *self.tenants)
             for part in parts:
                 part.start()
                 started.callback(part.stop)
             self._running = started.pop_all()
         for host in self.mail.tracking_hosts:
             self.network.listen(host, TRACKING, self.mail.tracking_port)
+        for other in self.others:
+            assert other.mail is not None
+            self.network.listen(other.members[0].host, TRACKING, other.mail.tracking_port)
         self.network.changed = self._write_connect_files
         self._write_connect_files()
         self.known_hosts.write_text(self._host_keys(), encoding="utf-8")
@@ -127,9 +139,21 @@ class Estate:
         self.stop()
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nobody is logged in to a gateway, and no tenant works at a request."""
+        return not any(one.sessions for one in self.gateways) and not any(
+            tenant.busy for tenant in self.tenants
+        )
+
+    @property
     def network(self) -> Network:
         """Who listens where, and what names mean."""
         return self.internet.network
+
+    @property
+    def gateways(self) -> tuple[LabGateway, ...]:
+        """The gateway, and those that are not in a cluster with it."""
+        return (self.gateway, *self.others)
 
     @property
     def tenants(self) -> tuple[LabTenant, ...]:
@@ -153,19 +177,22 @@ class Estate:
         return self.certificates.ca_file
 
     def dump(self) -> str:
-        """The committed state of gateway and tenants as stable text, secrets hashed; DNS has its own."""
-        return "\n\n".join([self.gateway.dump().rstrip(), *(tenant.dump() for tenant in self.tenants)])
+        """The committed state of gateways and tenants as stable text, secrets hashed; DNS has its own."""
+        gateways = [gateway.dump().rstrip() for gateway in self.gateways]
+        return "\n\n".join([*gateways, *(tenant.dump() for tenant in self.tenants)])
 
     def snapshot(self) -> EstateSnapshot:
         """A copy of the whole state."""
         tenants = tuple(tenant.snapshot() for tenant in self.tenants)
-        return EstateSnapshot(self.gateway.snapshot(), tenants, self.internet.snapshot())
+        gateways = tuple(gateway.snapshot() for gateway in self.gateways)
+        return EstateSnapshot(gateways, tenants, self.internet.snapshot())
 
     def restore(self, snapshot: EstateSnapshot) -> None:
         """Go back to a snapshot; switches, journal and tokens stay, mail under way and kept is gone."""
         for tenant, tables in zip(self.tenants, snapshot.tenants, strict=True):
             tenant.restore(tables)
-        self.gateway.restore(snapshot.gateway)
+        for gateway, state in zip(self.gateways, snapshot.gateways, strict=True):
+            gateway.restore(state)
         for tenant in self.tenants:
             tenant.mail.clear()  # what the gateway delivered until its queue was empty
         self.internet.restore(snapshot.internet)
@@ -173,7 +200,8 @@ class Estate:
     def reset(self) -> None:
         """All switches as the estate was made with, no faults, no hooks in the journal."""
         self.internet.reset()
-        self.gateway.reset()
+        for gateway in self.gateways:
+            gateway.reset()
         for tenant in self.tenants:
             tenant.reset()
         self.journal.forget_hooks()
@@ -183,7 +211,8 @@ class Estate:
                 for tenant in self.tenants:
                     setattr(tenant.switches, name, value)
             elif hasattr(self.gateway, name) and not callable(getattr(self.gateway, name)):
-                setattr(self.gateway, name, value)
+                for gateway in self.gateways:
+                    setattr(gateway, name, value)
             else:
                 raise TypeError(f"neither gateway nor tenant has a switch «{name}»")
 
@@ -212,8 +241,9 @@ class Estate:
             found[f"{address}:{port}"] = _behind(local_port)
             if port == SMTP:
                 found[f"{address}:{port}"] |= {"proxy": True, "source": PROBE_ADDRESS}
-        for member in self.gateway.members:
-            found[member.host.lower()] = _behind(member.local_port)
+        for gateway in self.gateways:
+            for member in gateway.members:
+                found[member.host.lower()] = _behind(member.local_port)
         if self.gateway.jump is not None:
             found[self.gateway.jump.host.lower()] = _behind(self.gateway.jump.local_port)
         found |= {f"{host}:443": _behind(tenant.port) for host in tenant.hosts}
@@ -224,7 +254,7 @@ class Estate:
     def _host_keys(self) -> str:
         from lab.gateway.keys import host_key
 
-        hosts = [member.host for member in self.gateway.members]
+        hosts = [member.host for gateway in self.gateways for member in gateway.members]
         hosts += [self.gateway.jump.host] if self.gateway.jump is not None else []
         return "".join(f"{host} {host_key(host).export_public_key().decode().strip()}\n" for host in hosts)
 

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import IO, Any
 
 Match = Callable[["Event"], bool]
-Action = Callable[["Event"], None]
+Action = Callable[["Event"], object]
+
+
+class Broken(Exception):
+    """Raised by a hook: the connection breaks here, and the lab does not go on with what it was about."""
+
+
+class Hollow(Exception):
+    """Raised by a hook: the lab does not do what it was asked for, and answers as if it had."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class _Hook:
     match: Match
     action: Action
     once: bool
+    late: bool
     spent: bool = False
 
 
@@ -56,6 +65,7 @@ class Journal:
     def __init__(self, file: Path | None = None) -> None:
         self._events: list[Event] = []
         self._hooks: list[_Hook] = []
+        self._late: dict[tuple[str, int], list[tuple[_Hook, Event]]] = {}
         self._grown = threading.Condition(threading.RLock())
         self._file: IO[str] | None = None
         if file is not None:
@@ -75,8 +85,16 @@ class Journal:
                 self._file.flush()
             self._grown.notify_all()
         for hook in self._met(event):
-            hook.action(event)
+            if hook.late:
+                self._late.setdefault(_line_of_work(channel), []).append((hook, event))
+            else:
+                hook.action(event)
         return event
+
+    def answering(self, channel: str) -> None:
+        """Run the late hooks of what this thread has recorded for a channel: its answer is about to leave."""
+        for hook, event in self._late.pop(_line_of_work(channel), []):
+            hook.action(event)
 
     def events(
         self, channel: str | None = None, kind: str | None = None, *, since: int = 0, **detail: Any
@@ -97,15 +115,20 @@ class Journal:
         with self._grown:
             return len(self._events)
 
-    def when(self, match: Match, action: Action, *, once: bool = True) -> None:
-        """Run `action` when an event to come meets `match`: in the lab's own thread, before it goes on."""
+    def when(self, match: Match, action: Action, *, once: bool = True, late: bool = False) -> None:
+        """Run `action` when an event to come meets `match`: in the lab's own thread, before it goes on.
+
+        `late`: when the lab has done what follows from the event, and before its answer leaves. An action
+        may raise `Broken`.
+        """
         with self._grown:
-            self._hooks.append(_Hook(match, action, once))
+            self._hooks.append(_Hook(match, action, once, late))
 
     def forget_hooks(self) -> None:
         """Drop all hooks, so that one test's trap does not catch the next."""
         with self._grown:
             self._hooks.clear()
+            self._late.clear()
 
     def wait_for(self, match: Match, timeout: float, *, since: int = 0) -> Event:
         """The first event after `since` that meets `match`, past or to come; TimeoutError if none in time."""
@@ -148,6 +171,11 @@ class Journal:
                         self._hooks.remove(hook)
             met.append(hook)
         return met
+
+
+def _line_of_work(channel: str) -> tuple[str, int]:
+    """The lab works at one thing a thread, and in a gateway's thread at one thing a member."""
+    return channel, threading.get_ident()
 
 
 def _fits(event: Event, channel: str | None, kind: str | None, detail: dict[str, Any]) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.context import HEADER
-from components.relay import COMMENT, MICROSOFT_SENDERS
+from components.relay import COMMENT
 from components.settings import Settings
+from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
 from mail_check.wanted import BY_SHARED_GATEWAY, CONNECTORS, RULES, WantedObject
 
 _SWITCH = {True: "On", False: "Off"}

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure; why a case fails is seen without a trace of every line.
+_PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("untimed", deadline=None, phases=_PHASES)
+hypothesis.settings.load_profile("untimed")
 
 TESTS = Path(__file__).parent
 LONGEST_FIRST = (
     "engine/test_secrets.py",
     "protocol/test_drift.py",
+    "faults/test_every_cut.py",
     "engine/test_release_profiles.py",
     "engine/test_way_back.py",
     "engine/test_killed_engine.py",
@@ -26,6 +33,7 @@ LONGEST_FIRST = (
     "protocol/test_gateway_by_hand.py",
     "protocol/test_release_profiles.py",
     "protocol/test_way_back_at_random.py",
+    "unit/test_hostile_settings.py",
     "engine/test_drift_shown.py",
     "engine/test_cost.py",
 )

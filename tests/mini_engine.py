@@ -23,13 +23,14 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.output import Unknown
-from pulumi.runtime import mocks, rpc, settings
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
+from pulumi.runtime import mocks, resource, rpc, settings
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 PROJECT = "m365-secure-email"
 ROOT = Path(__file__).resolve().parent.parent
 Props = dict[str, Any]
+resource._get_stack_trace = source_pb2.StackTrace  # who declared it: a sixth of a run's time, unused here
 
 
 class Refused(Exception):
@@ -47,9 +48,10 @@ class Saved:
     inputs: Props
     outputs: Props
     needs: frozenset[str] = frozenset()  # names of the resources that it depends on
+    protect: bool = False  # as the last program that registered it had it
 
 
-StateFile = tuple[dict[str, Saved], list[Saved], dict[str, Props]]
+StateFile = tuple[dict[str, Saved], list[Saved], dict[str, Props], dict[str, str]]
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
@@ -127,6 +129,8 @@ class Monitor(mocks.MockMonitor):
 class MiniEngine(mocks.Mocks):
     """State, and the four verbs of an engine over a program."""
 
+    threads: int | None = None  # how many registrations run at once; None: asyncio's own number
+
     def __init__(self, program: Callable[[], None], environment: Mapping[str, str]) -> None:
         self.program, self.environment = program, environment
         self.state: dict[str, Saved] = {}
@@ -138,6 +142,7 @@ class MiniEngine(mocks.Mocks):
         self._run = Run()
         self._refused: list[str] = []
         self.condemned: list[Saved] = []  # replaced by a new one, and still to be deleted; part of the state
+        self.pending: dict[str, str] = {}  # operations that were begun and never ended; part of the state
         self._asked: dict[str, Any] = {}  # registrations as the program sends them, by name
 
     # --- verbs ----------------------------------------------------------------------------------------------
@@ -149,6 +154,8 @@ class MiniEngine(mocks.Mocks):
             self._preview = True
             try:
                 self._run_program()
+                for name in self._orphans():
+                    _require_free(self.state[name])
                 run.steps += [("delete", name) for name in self._orphans()]
             finally:
                 self._preview = False
@@ -164,23 +171,31 @@ class MiniEngine(mocks.Mocks):
         return run
 
     def refresh(self) -> Run:
+        """As `pulumi refresh --clear-pending-creates`: what is still to be deleted is read as well."""
+        self.pending.clear()
         with self._session() as run, futures.ThreadPoolExecutor(4) as threads:
-            list(threads.map(self._read, list(self.state.values())))
+            list(threads.map(self._read, [*self.state.values(), *self.condemned]))
         return run
 
-    def destroy(self) -> Run:
+    def destroy(self, *, freed: bool = False) -> Run:
+        """As `pulumi destroy`, which ends at what is protected.
+
+        `freed`: after `pulumi state unprotect --all`, for tests that are not about what holds it.
+        """
         with self._session() as run:
+            for saved in self.state.values():
+                saved.protect &= not freed
             self._delete_all(reversed(list(self.state)))
             self._delete_condemned()
         return run
 
     def saved(self) -> StateFile:
         """The state, and what the providers are given: as a file would keep it."""
-        return copy.deepcopy((self.state, self.condemned, self._arguments))
+        return copy.deepcopy((self.state, self.condemned, self._arguments, self.pending))
 
     def load(self, saved: StateFile) -> None:
         """Go on from a state that was saved."""
-        self.state, self.condemned, self._arguments = copy.deepcopy(saved)
+        self.state, self.condemned, self._arguments, self.pending = copy.deepcopy(saved)
 
     def kill(self) -> None:
         """End all plugins at once, as with the machine: what waits for an answer gets none."""
@@ -206,7 +221,8 @@ class MiniEngine(mocks.Mocks):
 
     def _register(self, name: str, typ: str, provider: str, news: Props) -> tuple[str, Props]:
         plugin, old = self._plugin(provider), self._known(name, typ)
-        needs = frozenset(_name_of(urn) for urn in self._asked[name].dependencies)
+        asked = self._asked[name]
+        needs = frozenset(_name_of(urn) for urn in asked.dependencies)
         checked = plugin.call(
             "Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news))
         )
@@ -216,8 +232,9 @@ class MiniEngine(mocks.Mocks):
             raise Refused("; ".join(failures))
         self._refused += failures
         if old is None:
-            return self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
+            return self._create(Saved(name, typ, provider, "", inputs, {}, needs, asked.protect))
         old.needs = needs
+        old.protect = old.protect if self._preview else asked.protect
         diff = plugin.call(
             "Diff", provider_pb2.DiffRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
         )
@@ -229,7 +246,7 @@ class MiniEngine(mocks.Mocks):
             self._run.steps.append(("replace", name))
             if not self._preview and diff.deleteBeforeReplace:
                 self._delete(old)
-            made = self._create(plugin, Saved(name, typ, provider, "", inputs, {}, needs))
+            made = self._create(Saved(name, typ, provider, "", inputs, {}, needs, asked.protect))
             if not self._preview and not diff.deleteBeforeReplace:
                 self.condemned.append(old)
             return made
@@ -237,7 +254,7 @@ class MiniEngine(mocks.Mocks):
         if self._preview:
             return old.id, inputs  # an output that is no input is not known before
         request = provider_pb2.UpdateRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
-        old.outputs, old.inputs = plain(plugin.call("Update", request).properties), inputs
+        old.outputs, old.inputs = plain(self._change("Update", old, request).properties), inputs
         return old.id, old.outputs
 
     def _known(self, name: str, typ: str) -> Saved | None:
@@ -252,11 +269,11 @@ class MiniEngine(mocks.Mocks):
             old.name, self.state[name] = name, old
         return old
 
-    def _create(self, plugin: Plugin, new: Saved) -> tuple[str, Props]:
+    def _create(self, new: Saved) -> tuple[str, Props]:
         self._run.steps.append(("create", new.name))
         if self._preview:
             return "", new.inputs
-        answer = plugin.call("Create", provider_pb2.CreateRequest(properties=struct(new.inputs)))
+        answer = self._change("Create", new, provider_pb2.CreateRequest(properties=struct(new.inputs)))
         new.id, new.outputs = answer.id, plain(answer.properties)
         self.state[new.name] = new
         return new.id, new.outputs
@@ -268,13 +285,17 @@ class MiniEngine(mocks.Mocks):
         answer = self._plugin(saved.provider).call("Read", request)
         if not answer.id:
             self._run.steps.append(("gone", saved.name))
-            del self.state[saved.name]
+            if self.state.get(saved.name) is saved:
+                del self.state[saved.name]
+            else:
+                self.condemned.remove(saved)
             return
         inputs, outputs = plain(answer.inputs), plain(answer.properties)
         self._run.steps.append(("same" if outputs == saved.outputs else "changed", saved.name))
         saved.inputs, saved.outputs = inputs, outputs
 
     def _delete(self, old: Saved) -> None:
+        _require_free(old)
         self._call_delete(old)
         self.state.pop(old.name, None)
 
@@ -285,9 +306,16 @@ class MiniEngine(mocks.Mocks):
 
     def _call_delete(self, old: Saved) -> None:
         self._run.steps.append(("delete", old.name))
-        self._plugin(old.provider).call(
-            "Delete", provider_pb2.DeleteRequest(id=old.id, properties=struct(old.outputs))
-        )
+        self._change("Delete", old, provider_pb2.DeleteRequest(id=old.id, properties=struct(old.outputs)))
+
+    def _change(self, method: str, what: Saved, request: Any) -> Any:
+        """Create, Update or Delete: noted before it is asked for, and until it is answered."""
+        plugin = self._plugin(what.provider)
+        self.pending[what.name] = method
+        try:
+            return plugin.call(method, request)
+        finally:
+            self.pending.pop(what.name, None)
 
     def _delete_all(self, names: Iterable[str]) -> None:
         """What nothing else needs goes first, at once, as with the engine; the first failure ends it."""
@@ -312,14 +340,17 @@ class MiniEngine(mocks.Mocks):
         engine_pb2_grpc.add_EngineServicer_to_server(service, server)
         self._address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
-        self._run, self._seen, self._killed = Run(lines=service.lines), [], False
+        self._run, self._seen, self._killed, self._server = Run(lines=service.lines), [], False, server
         try:
             yield self._run
         finally:
-            for plugin in self._plugins.values():
-                plugin.stop()
-            self._plugins.clear()
+            self._end_plugins()
             server.stop(None).wait()
+
+    def _end_plugins(self) -> None:
+        for plugin in self._plugins.values():
+            plugin.stop()
+        self._plugins.clear()
 
     def _plugin(self, provider: str) -> Plugin:
         with self._starting.setdefault(provider, threading.Lock()):
@@ -334,14 +365,19 @@ class MiniEngine(mocks.Mocks):
 
     def _run_program(self) -> None:
         async def program() -> None:
-            asyncio.get_running_loop().set_exception_handler(_only_what_is_not_raised)
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(_only_what_is_not_raised)
+            if self.threads:
+                loop.set_default_executor(futures.ThreadPoolExecutor(self.threads))
             mocks.set_mocks(
                 self, project=PROJECT, stack="test", preview=self._preview, monitor=Monitor(self, self._asked)
             )
             await run_pulumi_func(self.program)
 
         try:
-            asyncio.run(program())
+            # In a thread of its own: Pulumi walks the whole stack for each resource, and pytest's is deep.
+            with futures.ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, program()).result()
         finally:  # what a refused run left waiting would be waited for by the next one
             settings.SETTINGS.rpc_manager.clear()
             settings.SETTINGS.outputs.clear()
@@ -351,6 +387,12 @@ def _only_what_is_not_raised(loop: asyncio.AbstractEventLoop, context: dict[str,
     """The run raises a refusal itself; Pulumi leaves it in other futures, too, which nobody asks."""
     if not isinstance(context.get("exception"), Refused):
         loop.default_exception_handler(context)
+
+
+def _require_free(saved: Saved) -> None:
+    """The engine looks at it only when its turn comes: what it does not depend on may be gone by then."""
+    if saved.protect:
+        raise Refused(f"{saved.name} cannot be deleted because it is protected")
 
 
 def _name_of(urn: str) -> str:

@@ -19,6 +19,11 @@ class ForkedPlugin(Plugin):
         self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
         self._forked = process
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, which is not our child."""
+        return self._forked.pid
+
     def stop(self) -> None:
         self._forked.kill()
 

@@ -6,6 +6,8 @@ as a new process, in a hundredth of the time. So a drift case costs what its rea
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import runpy
@@ -16,6 +18,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +38,8 @@ LOADED = (
 QUIET = 0.05
 """Seconds instead of the four tenths that a change waits for others to be committed with: a wait that none of
 these tests is about. The changes of one run come at once here, so they still share their commits."""
+PLANTED = "TEST_PLANTED_BUG"
+"""In a plugin's environment: which defect of `tests.faults.plants` it has. No product code knows it."""
 
 
 class Forked:
@@ -51,15 +56,18 @@ class Forked:
 class Nursery:
     """The process that forks; a context manager."""
 
-    def __init__(self, *, quiet: float = QUIET) -> None:
-        """`quiet`: how many seconds a plugin waits for more changes before it commits."""
+    def __init__(self, *, quiet: float = QUIET, patience: Mapping[str, float] | None = None) -> None:
+        """`quiet`: how many seconds a plugin waits for more changes before it commits.
+
+        `patience`: of the client of Exchange, what differs from its own; see `admin_api.Patience`.
+        """
         ours, theirs = socket.socketpair()
         ours.settimeout(30)  # seconds, of which loading everything takes one or two
         self._one_at_a_time = threading.Lock()
         self._asking = ours
         self._answers = ours.makefile("r", encoding="ascii")
         self._process = subprocess.Popen(
-            [sys.executable, "-u", __file__, str(theirs.fileno()), str(quiet)],
+            [sys.executable, "-u", __file__, str(theirs.fileno()), str(quiet), json.dumps(patience or {})],
             cwd=ROOT,
             env={**os.environ, "PULUMI_PROJECT": PROJECT, "PYTHONPATH": str(ROOT)},
             pass_fds=(theirs.fileno(),),
@@ -84,7 +92,7 @@ class Nursery:
         self._process.wait(timeout=10)
 
 
-def serve(asked: socket.socket, quiet: float) -> None:
+def serve(asked: socket.socket, quiet: float, patience: Mapping[str, float]) -> None:
     """Load everything, then fork for each line; in a child, return when its plugin ends.
 
     At the end all go: one that was forked too late for its engine has nobody else who knows it.
@@ -92,6 +100,9 @@ def serve(asked: socket.socket, quiet: float) -> None:
     for module in LOADED:
         __import__(module)
     sys.modules["dynamic_providers.gateway.transaction"].QUIET_SECONDS = quiet  # type: ignore[attr-defined] # of a module
+    client = sys.modules["dynamic_providers.exchange.client"]
+    client.Patience = partial(client.Patience, **patience)  # type: ignore[attr-defined] # of a module
+    gc.freeze()  # what is loaded stays where it is: a fork copies only the memory that it changes
     children: set[int] = set()
     for line in asked.makefile("r", encoding="ascii"):
         children -= ended(children)
@@ -122,9 +133,11 @@ def become_plugin(port_to: int, address: str, environment: Mapping[str, str]) ->
     os.dup2(port_to, 1)
     os.close(port_to)
     os.environ.update(environment)
+    if PLANTED in environment:
+        importlib.import_module("tests.faults.plants").plant(environment[PLANTED])
     sys.argv = ["pulumi.dynamic", address]
     runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]))
+    serve(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]), json.loads(sys.argv[3]))

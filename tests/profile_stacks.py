@@ -9,7 +9,6 @@ from typing import Any
 from components.settings import Settings
 from lab.estate import Estate
 from lab.gateway.profile import load_profile, profile_names
-from tests.hands.acts import asks_messages
 from tests.mini_engine import MiniEngine
 from tests.plugin_nursery import Nursery
 from tests.protocol.drift_bench import DriftEngine
@@ -18,15 +17,18 @@ from tests.unit.settings_samples import sample
 Values = dict[str, Any]
 
 
+RELEASES = ("cluster", "new", "old")
+"""The profiles that the real engine is run on."""
+
+
 def complete_profiles() -> list[str]:
     """Every profile that can be set up whole: new ones are in by being there."""
-    found = []
-    for name in profile_names():
-        profile = load_profile(name)
-        strange = profile.data.get("switches", {}).get("strange_question", False)
-        if asks_messages(profile) and not strange:
-            found.append(name)
-    return found
+    return [name for name in profile_names() if not load_profile(name).refused]
+
+
+def refused_profiles() -> list[str]:
+    """Every profile that no stack can be set up on."""
+    return [name for name in profile_names() if load_profile(name).refused]
 
 
 def stack_of(profile: str) -> str:

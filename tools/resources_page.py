@@ -30,7 +30,9 @@ first. *Secret* inputs never stand in clear; what differs inside one is named in
 as `ExceptIfSentTo: not ours`.
 
 Two more, `gateway:Snapshot` and `exchange:Snapshot`, are read-only and come first: they record, per
-natural key, what was there before us, for the way back.
+natural key, what was there before us, for the way back. Before these, `gateway:Equivalents` and
+`exchange:Equivalents` look for what somebody else set up for the same purpose under another name: see
+«Taking over an estate that was set up by hand» in [how-to.md](../how-to.md).
 """
 
 

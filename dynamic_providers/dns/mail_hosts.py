@@ -1,4 +1,4 @@
-"""Whether mail can be delivered to the hosts that an MX is about to name."""
+"""Whether mail can be delivered to the hosts that an MX is about to name, and which hosts it names now."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,3 +28,22 @@ def without_address(resolver: Resolver, hosts: Iterable[Mapping[str, Any]]) -> l
                 f"{quoted([name])} has no address ({answer}): mail for the domain would wait, then fail"
             )
     return found
+
+
+def named_by_any(resolver: Resolver, domain: str) -> set[str]:
+    """The mail hosts that any of its servers gives: one that keeps an old MX leads mail there for so long.
+
+    LookUpFailed where none of them answers.
+    """
+    hosts: set[str] = set()
+    failures: list[LookUpFailed] = []
+    for server in resolver.servers:
+        try:
+            hosts |= {host for _, host in Resolver((server,)).mail_hosts(domain)}
+        except LookUpFailed as error:
+            failures.append(error)
+    if len(failures) == len(resolver.servers):
+        raise failures[0]
+    for one in failures:
+        report.warning(f"MX of {domain}: {one}; the other resolvers were asked")
+    return hosts

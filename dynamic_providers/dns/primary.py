@@ -1,5 +1,6 @@
 """The primary server of a zone: its MX set of one name, read and replaced by RFC 2136, signed with TSIG."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,13 +17,18 @@ from dynamic_providers.connections import NotConfigured
 from dynamic_providers.dns import mx_set, wire
 from dynamic_providers.dns.connection import DnsConnection, dns_connection, tsig_key
 from dynamic_providers.dns.resolver import Kind, plain_name, read_answer
-from dynamic_providers.dns.wire import BrokenAnswer, LookUpFailed, NotAuthoritative, ServerFailed
+from dynamic_providers.dns.wire import (
+    BrokenAnswer,
+    LookUpFailed,
+    NotAuthoritative,
+    ServerFailed,
+    ServerSilent,
+    ServerUnreachable,
+)
 from dynamic_providers.entries import Entry
 from dynamic_providers.errors import ManagedError
 
-_TIMEOUT = (
-    5.0  # seconds for an answer; all over TCP: an update that is sent twice would fail its own condition
-)
+ANSWER_SECONDS = 5.0  # all over TCP: an update that is sent twice would fail its own condition
 
 
 class KeyRefused(LookUpFailed):
@@ -74,8 +80,23 @@ class Primary:
             update.delete(name, "MX")
         else:
             update.replace(name, _rdataset(then, ttl=int(then["ttl"])))
-        answer = self._send(update, f"an update of {domain}")
-        self._require_done(answer.rcode(), domain)
+        try:
+            answer = self._send(update, f"an update of {domain}")
+        except (ServerSilent, ServerUnreachable, BrokenAnswer) as error:
+            self._require_effect(domain, then, error)
+        else:
+            self._require_done(answer.rcode(), domain)
+
+    def _require_effect(self, domain: str, then: Entry | None, error: LookUpFailed) -> None:
+        """Look whether an update took effect, whose answer did not come."""
+        with contextlib.suppress(LookUpFailed):  # then the first one is what to tell
+            if self.read(domain) == then:
+                return
+        raise type(error)(
+            f"the update of {domain} was sent, and {error.what}: it is not known whether it takes effect",
+            where=self.name,
+            fix="run it again: it reads what is there and goes on from that",
+        )
 
     def zone(self, domain: str) -> dns.name.Name:
         """The zone that holds the domain: as set, or as the server says."""
@@ -108,7 +129,7 @@ class Primary:
 
     def _send(self, message: dns.message.Message, what: str) -> dns.message.Message:
         try:
-            answer = wire.ask(self._server, message, timeout=_TIMEOUT, port=self._port, tcp=True)
+            answer = wire.ask(self._server, message, timeout=ANSWER_SECONDS, port=self._port, tcp=True)
         except dns.tsig.PeerBadTime:
             raise KeyRefused(
                 "clocks differ too much for signed messages (BADTIME)",

@@ -4,6 +4,7 @@ It is what Microsoft's own PowerShell module calls, as every tool does; Microsof
 Nothing outside this module knows what goes over the wire.
 """
 
+import functools
 import json
 import random
 import re
@@ -16,7 +17,7 @@ from typing import Any, Final
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from dynamic_providers import engine
+from dynamic_providers import engine, report
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.exchange.authority import Authority, Token
 from dynamic_providers.exchange.clouds import CLOUDS
@@ -31,9 +32,11 @@ from dynamic_providers.exchange.errors import (
     TokenRefused,
     Transient,
     Truncated,
+    Unreachable,
     Unreadable,
 )
 from dynamic_providers.exchange.faults import read_fault, reason_headers, request_id
+from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 
 Row = dict[str, Any]
@@ -52,13 +55,17 @@ _CUT: Final = re.compile(r"more results|only the first \d|increase the value .*R
 class Patience:
     """How long we go on when it does not work at once; seconds.
 
-    Attempts and waits are those of Microsoft's PowerShell module.
+    Attempts and waits are those of Microsoft's PowerShell module. docs/weather.md tells operators of them.
     """
 
     attempts: int = 6
     first_wait: float = 2.0
     longest_wait: float = 60.0
-    deadline: float = 300.0  # of one cmdlet, with all its attempts
+    shortest_wait: float = 1.0  # also where the server asks for less
+    deadline: float = 300.0  # of one cmdlet: after it no attempt is begun
+    rest: float = 60.0  # so long nothing is asked again of what was given up
+    say_first: float = 5.0  # nothing is said of what passes at once
+    say_every: float = 30.0
     read_back: float = 90.0  # until a write can be read; field practice is a minute
     first_look: float = 0.1  # after a write; then doubled
 
@@ -74,6 +81,8 @@ class AdminApi:
         self._patience = patience
         self._tenant = tenant
         self._connection_id = str(uuid.uuid4())
+        self._given_up: dict[str, tuple[float, Transient]] = {}  # by cmdlet; "": no connection at all
+        self._said = float("-inf")
 
     def close(self) -> None:
         """Close the connections."""
@@ -86,7 +95,14 @@ class AdminApi:
 
         After a retry, «exists already» of a New- and «not found» of a Remove- are no failures: an earlier
         attempt may have worked although its answer was lost. The caller reads back and compares.
+
+        What was given up is not asked again for a moment: resources that wait for one another would each
+        take the whole time that it takes to give up.
         """
+        for key in (cmdlet, ""):
+            at, error = self._given_up.get(key, (float("-inf"), None))
+            if error is not None and time.monotonic() - at < self._patience.rest:
+                raise error
         verb, where = cmdlet.partition("-")[0], f"{self._tenant.initial_domain}, {cmdlet}"
         done_before = _DONE_BEFORE.get(verb)
         tries = 0
@@ -103,7 +119,7 @@ class AdminApi:
                     return []
                 raise
 
-        return self._retrying()(attempt)
+        return self._retrying(cmdlet)(attempt)
 
     # --- one attempt ----------------------------------------------------------------------------------------
 
@@ -170,39 +186,61 @@ class AdminApi:
 
     # --- patience -------------------------------------------------------------------------------------------
 
-    def _retrying(self) -> Retrying:
+    def _retrying(self, cmdlet: str) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(Transient),
             wait=self._wait,
             stop=self._enough,
             sleep=time.sleep,
-            retry_error_callback=self._give_up,
+            before_sleep=self._tell,
+            retry_error_callback=functools.partial(self._give_up, cmdlet),
         )
 
     def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Transient) and error.retry_after is not None:
-            return error.retry_after
+        error = _error(state)
+        if error.retry_after is not None:
+            return max(self._patience.shortest_wait, error.retry_after)
         wait = self._patience.first_wait * 2.0 ** (state.attempt_number - 1)
         return min(self._patience.longest_wait, wait) * random.uniform(0.8, 1.2)  # noqa: S311 — spreads retries, no secret
 
+    def _tell(self, state: RetryCallState) -> None:
+        """Say that it is tried again: to the operator it would look as if nothing happened."""
+        error, patience = _error(state), self._patience
+        spent, now = (state.seconds_since_start or 0.0) + state.upcoming_sleep, time.monotonic()
+        if spent < patience.say_first or now - self._said < patience.say_every:
+            return
+        self._said = now
+        report.warning(
+            f"{error.where}: {error.what}; trying again, attempt {state.attempt_number + 1}, for at most "
+            f"{patience.deadline:.0f} s in all"
+        )
+
     def _enough(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
         spent = (state.seconds_since_start or 0.0) + state.upcoming_sleep
-        too_often = state.attempt_number >= self._patience.attempts and not isinstance(error, Throttled)
+        too_often = state.attempt_number >= self._patience.attempts and not isinstance(
+            _error(state), Throttled
+        )
         return too_often or spent > self._patience.deadline
 
-    def _give_up(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        assert isinstance(error, Transient)
+    def _give_up(self, cmdlet: str, state: RetryCallState) -> None:
+        error = _error(state)
         asked = f", and the server asks to wait {error.retry_after:g} s more" if error.retry_after else ""
         times = state.attempt_number
         spent = f"{times} attempt{'s' if times > 1 else ''} in {state.seconds_since_start or 0:.0f} s"
-        raise type(error)(
+        last = type(error)(
             f"{error.what}; given up after {spent}{asked}",
             where=error.where,
             fix="run it again later; what was done so far is kept",
-        ) from None
+        )
+        self._given_up["" if isinstance(error, Unreachable) else cmdlet] = (time.monotonic(), last)
+        raise last from None
+
+
+def _error(state: RetryCallState) -> Transient:
+    """What an attempt failed with, of those that are tried again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, Transient)
+    return error
 
 
 def _rows(response: requests.Response, where: str, *, reads: bool, paged: bool) -> list[Row]:
@@ -214,14 +252,13 @@ def _rows(response: requests.Response, where: str, *, reads: bool, paged: bool) 
     if not response.content.strip() and not reads:
         return []
     try:
-        answer = json.loads(response.content)
+        answer = parsed(response.content)
     except ValueError:
         raise Unreadable("the answer is no JSON", where=where, request_id=request) from None
     if not isinstance(answer, dict) or "error" in answer:
         raise Unreadable("the answer is none of the admin API", where=where, request_id=request)
-    warnings = [
-        str(one) for key in ("@adminapi.warnings", "adminapi.warnings") for one in answer.get(key) or []
-    ]
+    told = [answer.get(key) for key in ("@adminapi.warnings", "adminapi.warnings")]
+    warnings = [str(one) for some in told if isinstance(some, list) for one in some]
     if not paged and ("@odata.nextLink" in answer or any(_CUT.search(one) for one in warnings)):
         raise Truncated(
             "the list came back cut, although all of it was asked for",

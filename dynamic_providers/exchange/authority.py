@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,9 +33,11 @@ from dynamic_providers.exchange.errors import (
     WrongSecret,
 )
 from dynamic_providers.exchange.faults import retry_after
+from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 
-_CODE: Final = re.compile(r"AADSTS(\d+)")
+_LONGEST: Final = 600  # of what Entra says, in an error
+_CODE: Final = re.compile(r"AADSTS([0-9]{1,9})")
 _APP: Final = "app registration {client}"
 _WORDS: Final[Mapping[int, tuple[type[LoginRefused], str, str]]] = {
     7000215: (
@@ -116,6 +119,10 @@ class _LoginHttps:
             error = Throttled("the login asks to wait: too many requests", where=self._where)
         elif response.status_code >= 500:
             error = ServerTrouble(f"the login is in trouble: {response.status_code}", where=self._where)
+        elif not _is_object(response.content):  # MSAL looks into it as if it were one
+            error = ServerTrouble(
+                f"what answers for the login is not Entra ({response.status_code})", where=self._where
+            )
         else:
             return response
         error.retry_after = retry_after(response)
@@ -133,6 +140,7 @@ class Authority:
         self._lock = threading.Lock()
         self._app: msal.ConfidentialClientApplication | None = None
         self._given: Token | None = None
+        self._trouble: tuple[float, Transient] | None = None  # when we last found the login in trouble
         self.client_id = credential("AZURE_CLIENT_ID") or tenant.client_id
         named = credential("AZURE_TENANT_ID")
         if named and named.lower() not in (tenant.id.lower(), tenant.initial_domain.lower()):
@@ -144,8 +152,15 @@ class Authority:
 
     def token(self) -> Token:
         """A token that is valid now: the one in memory, or a new one when that runs out."""
+        asked = time.monotonic()
         with self._lock:
-            return self._acquire()
+            if self._trouble and self._trouble[0] > asked:  # found while we waited: each for itself adds up
+                raise self._trouble[1]
+            try:
+                return self._acquire()
+            except Transient as error:
+                self._trouble = (time.monotonic(), error)
+                raise
 
     def renewed(self, refused: Token) -> Token:
         """A newer token than the one that was refused; another thread may have got it already."""
@@ -210,21 +225,29 @@ class Authority:
         return ServerTrouble(f"the login is in trouble: {type(error).__name__}", where=self._where)
 
     def _refusal(self, said: str, answer: Mapping[str, Any]) -> LoginRefused:
-        codes = [int(code) for code in answer.get("error_codes", [])] + [
-            int(code) for code in _CODE.findall(said)
-        ]
-        request = str(answer.get("correlation_id") or "")
+        listed = answer.get("error_codes")
+        codes = [code for code in listed if isinstance(code, int)] if isinstance(listed, list) else []
+        codes += [int(code) for code in _CODE.findall(said)]
+        request = str(answer.get("correlation_id") or "")[:64]
         for code in codes:
             if code in _WORDS:
                 error, what, fix = _WORDS[code]
                 text = what.format(client=self.client_id, tenant=self._tenant.id)
                 return error(f"{text} (AADSTS{code})", where=self._where, fix=fix, request_id=request)
-        first = said.splitlines()[0] if said else "no reason given"
+        first = said.splitlines()[0][:_LONGEST] if said.strip() else "no reason given"
         return LoginRefused(f"the login is refused: {first}", where=self._where, request_id=request)
 
     @property
     def _where(self) -> str:
         return f"login of {self._tenant.initial_domain}"
+
+
+def _is_object(content: bytes) -> bool:
+    """Whether it is a JSON object, as everything is that Entra says."""
+    try:
+        return isinstance(parsed(content), dict)
+    except ValueError:
+        return False
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -13,7 +13,7 @@ from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.errors import register_secret
 from dynamic_providers.exchange.admin_api import AdminApi, Patience, Row
 from dynamic_providers.exchange.cmdlets import Kind
-from dynamic_providers.exchange.errors import NotFound, NotReadBack
+from dynamic_providers.exchange.errors import NotFound, NotReadBack, Unreadable
 from dynamic_providers.exchange.faults import HOLDS_SECRET
 
 Rows = Sequence[Row]
@@ -52,7 +52,10 @@ class ExchangeClient:
         """All objects of a kind, as last read; read anew after a write to that kind."""
         with self._lock_of(kind):
             if kind.noun not in self._cache:
-                self._cache[kind.noun] = self._api.run(kind.cmdlet("Get"), kind.asked)
+                found = self._api.run(kind.cmdlet("Get"), kind.asked)
+                if not kind.one and not all(isinstance(row.get("Name"), str) for row in found):
+                    raise Unreadable("an object of the list has no name", where=f"{self.name}, {kind.label}")
+                self._cache[kind.noun] = found
             return list(self._cache[kind.noun])
 
     def find(self, kind: Kind, name: str) -> Row | None:

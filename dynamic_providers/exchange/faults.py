@@ -1,6 +1,5 @@
 """What an answer of the admin API that is not 200 means. The status alone does not tell: most is 400."""
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from dynamic_providers.exchange.errors import (
     UnknownParameter,
     Unreadable,
 )
+from dynamic_providers.exchange.json_text import parsed
 
 _LONGEST = 600  # of a server's text in an error: some hold whole stack traces
 _LONGEST_REASON = 120  # of a header's text; it only adds to our own words
@@ -113,7 +113,8 @@ def read_fault(response: requests.Response) -> Fault:
 
 def request_id(response: requests.Response) -> str:
     """What Microsoft's support asks for."""
-    return response.headers.get("Request-Id") or response.headers.get("client-request-id") or ""
+    said = response.headers.get("Request-Id") or response.headers.get("client-request-id") or ""
+    return said if re.fullmatch(r"[\w.:/-]{1,64}", said, re.ASCII) else ""
 
 
 def reason_headers(response: requests.Response) -> str:
@@ -126,7 +127,7 @@ def reason_headers(response: requests.Response) -> str:
 
 def _message(raw: str) -> tuple[str, str]:
     try:
-        error = json.loads(raw)["error"]
+        error = parsed(raw)["error"]
     except (ValueError, TypeError, KeyError):
         return _unwrapped(raw if not raw.startswith("<") else "")  # a proxy's page tells an operator nothing
     if not isinstance(error, dict):
@@ -153,7 +154,7 @@ def _unwrapped(text: str) -> tuple[str, str]:
     if coded:
         return coded[1], coded[2].strip()
     try:
-        inner = json.loads(text)
+        inner = parsed(text)
     except ValueError:
         return "", text
     if isinstance(inner, dict) and "Message" in inner:

@@ -26,9 +26,14 @@ def flag(value: Any) -> bool:
     return value is True
 
 
-def number(value: Any) -> int | None:
-    """A whole number, which comes as number or text."""
-    return None if value in (None, "") else int(value)
+def number(value: Any) -> int | str | None:
+    """A whole number, which comes as number or text; what is none is kept as it is written, and differs."""
+    if value in (None, ""):
+        return None
+    try:
+        return int(value)
+    except (ValueError, TypeError, OverflowError):
+        return str(value)
 
 
 def word(*known: str) -> Form:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dynamic_providers import report
 from dynamic_providers.dns.connection import resolver
-from dynamic_providers.dns.resolver import Resolver
+from dynamic_providers.dns.mail_hosts import named_by_any
 from dynamic_providers.dns.wire import LookUpFailed
 from dynamic_providers.entries import quoted
 from dynamic_providers.exchange.message_trace import Ask
@@ -26,7 +26,7 @@ def wrong_mx(expected: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for domain, hosts in expected.items():
         right = {host.casefold().rstrip(".") for host in hosts}
         try:
-            found = _mail_hosts(domain)
+            found = named_by_any(resolver(), domain)
         except LookUpFailed as error:
             yield f"where mail for {domain} goes could not be looked up: {error}"
             continue
@@ -58,20 +58,3 @@ def others_who_deliver(ask: Ask, flow: Flow, *, acknowledged: bool) -> Iterator[
         return
     for reason in reasons:
         report.warning(f"lock-down, acknowledged: {reason}")
-
-
-def _mail_hosts(domain: str) -> set[str]:
-    """What any of the resolvers gives: one that keeps the old set sends mail there until it forgets."""
-    hosts: set[str] = set()
-    failures: list[LookUpFailed] = []
-    servers = resolver().servers
-    for server in servers:
-        try:
-            hosts |= {host for _, host in Resolver((server,)).mail_hosts(domain)}
-        except LookUpFailed as error:
-            failures.append(error)
-    if len(failures) == len(servers):
-        raise failures[0]
-    for one in failures:
-        report.warning(f"MX of {domain}: {one}; the other resolvers were asked")
-    return hosts

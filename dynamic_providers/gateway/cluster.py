@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _NOTICE_TO_CLUSTER = re.compile(r"NOTICE:.*\bswitch\b[^.]*\bcluster\b", re.IGNORECASE | re.DOTALL)
 _HARMLESS = ("PRINT", "LIST", "OUTBOUND", "EDIT", "NEW")  # left with Ctrl-C at their first question
 _NOTICE = re.compile(r"NOTICE:\s", re.IGNORECASE)
+_CUT_OFF = re.compile(r"\bdisconnected\b|\bnot connected\b|\bunreachable\b", re.IGNORECASE)
 
 
 class ClusterModeError(GatewayError):
@@ -54,6 +55,8 @@ def refuse_overrides(session: "Session", connection: GatewayConnection, table: s
     command = table.split(":", maxsplit=1)[0]
     if not connection.cluster or command in session.tables_checked:
         return
+    if not session.tables_checked:
+        _refuse_disconnected(session, connection)
     try:
         for member in connection.members:
             _refuse_override(session, member.host, command)
@@ -62,15 +65,36 @@ def refuse_overrides(session: "Session", connection: GatewayConnection, table: s
     session.tables_checked.add(command)
 
 
+def _refuse_disconnected(session: "Session", connection: GatewayConnection) -> None:
+    """Some releases let a member that is cut off be entered: the cluster's own list says that it is.
+
+    A release whose `clusterconfig` does not offer that list is left to what entering a member shows.
+    """
+    screen = session.shell.command("clusterconfig")
+    text = ""
+    if screen.waits is Waits.ANSWER and "CONNSTATUS" in Question.of(screen).verbs:
+        screen = session.shell.answer("CONNSTATUS")
+        text = screen.text
+    if screen.waits is not Waits.COMMAND:
+        session.shell.interrupt()
+    for member in connection.members:
+        for line in text.splitlines():
+            if member.host.lower() in line.lower() and _CUT_OFF.search(line):
+                raise _disconnected(session, member.host, line.strip())
+
+
+def _disconnected(session: "Session", host: str, said: str) -> MemberDisconnectedError:
+    return MemberDisconnectedError(
+        f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
+        where=session.name,
+        fix="`clusterconfig` shows the state of the members; connect it again, or correct gateway.members",
+    )
+
+
 def _refuse_override(session: "Session", host: str, command: str) -> None:
     said = _switch(session, f"clustermode machine {host}")
     if said.strip() or not session.shell.mode.lower().startswith("machine"):
-        raise MemberDisconnectedError(
-            f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
-            where=session.name,
-            fix="`clusterconfig` shows the state of the members; connect it again, or correct "
-            "gateway.members",
-        )
+        raise _disconnected(session, host, said)
     text = _first_screens(session, command)
     if _NOTICE_TO_CLUSTER.search(text):
         return

@@ -12,6 +12,7 @@ from dynamic_providers.gateway.ssh import GatewayError
 if TYPE_CHECKING:
     from dynamic_providers.gateway.transaction import Session
 
+RUN_AGAIN = "run it again: it reads anew and works on what is there then"
 COMMIT_SECONDS = 300.0  # a large cluster takes its time
 _COMMITTED = re.compile(r"\bchanges committed\b", re.IGNORECASE)
 _NOTHING = re.compile(r"no data to commit|no changes|nothing to commit", re.IGNORECASE)
@@ -73,10 +74,11 @@ def commit(session: "Session", comment: str) -> None:
     text = screen.text.strip()
     if _COMMITTED.search(text) or _NOTHING.search(text) or not text:
         return  # where the release says nothing, the read-back of the caller proves it
-    clear(session)
+    refused = f"the commit was refused: «{quote(text)}»"
+    clear(session, after=refused)
     error_type = ConflictError if _CONFLICT.search(text) else CommitRefusedError
     raise error_type(
-        f"the commit was refused: «{quote(text)}». Our changes were taken back",
+        f"{refused}. Our changes were taken back",
         where=session.name,
         fix="look at what it says, then run it again",
     )
@@ -88,12 +90,12 @@ def _ask(session: "Session", comment: str) -> Screen:
     while screen.waits is not Waits.COMMAND:
         question = Question.of(screen)
         if _CONFLICT.search(question.text) or _CONFLICT.search(question.printed):
-            _give_up(session)
+            between = f"somebody else changed the configuration in between: «{quote(screen.text)}»"
+            _give_up(session, between)
             raise ConflictError(
-                f"somebody else changed the configuration in between: «{quote(screen.text)}». Our "
-                "changes were taken back",
+                f"{between}. Our changes were taken back",
                 where=session.name,
-                fix="run it again: it reads anew and works on what is there then",
+                fix=RUN_AGAIN,
             )
         if _ROLLBACK.search(question.text):
             screen = session.shell.answer("Y", silence=COMMIT_SECONDS)
@@ -101,23 +103,23 @@ def _ask(session: "Session", comment: str) -> Screen:
             said_comment = True
             screen = session.shell.answer(comment, silence=COMMIT_SECONDS)
         else:
-            _give_up(session)
+            unknown = f"the commit asks what no answer is known for: «{quote(screen.text)}»"
+            _give_up(session, unknown)
             raise CommitRefusedError(
-                f"the commit asks what no answer is known for: «{quote(screen.text)}». Our changes "
-                "were taken back",
+                f"{unknown}. Our changes were taken back",
                 where=session.name,
                 fix="please report the question and the release (`version`)",
             )
     return screen
 
 
-def _give_up(session: "Session") -> None:
+def _give_up(session: "Session", why: str) -> None:
     session.shell.interrupt()
-    clear(session)
+    clear(session, after=why)
 
 
-def clear(session: "Session") -> None:
-    """Take back what is staged."""
+def clear(session: "Session", after: str = "") -> None:
+    """Take back what is staged; `after`: what went wrong before, told where this fails, too."""
     screen = session.shell.command("clear")
     while screen.waits is not Waits.COMMAND:
         if not _CLEAR.search(screen.text):
@@ -130,16 +132,16 @@ def clear(session: "Session") -> None:
     if pending:
         session.close()  # the surest way: what is not committed goes with the session
         raise NotClearedError(
-            f"the changes could not be taken back («{quote(screen.text)}»), so the session was ended",
+            f"{after}{'; ' if after else ''}the changes could not be taken back («{quote(screen.text)}»), so "
+            "the session was ended, and they with it",
             where=session.name,
-            fix="run it again",
+            fix="check with `showchanges` that nothing is pending; please report the question and the "
+            "release (`version`)",
         )
 
 
 def refuse_foreign_changes(session: "Session") -> None:
-    """A fresh session must have nothing pending: whatever is, is somebody else's work in progress."""
-    if session.checked_pending:
-        return
+    """Before we stage anything, nothing may be pending: whatever is, is somebody else's work in progress."""
     pending = _pending(session)
     if pending:
         raise ForeignChangesError(
@@ -147,7 +149,6 @@ def refuse_foreign_changes(session: "Session") -> None:
             where=session.name,
             fix="have whoever made them commit or clear them (`commit`, `clear`), then run it again",
         )
-    session.checked_pending = True
 
 
 def _pending(session: "Session") -> str:

@@ -10,6 +10,10 @@ def secrets_left(place: Place) -> int:
 
     One that was changed by hand beyond recognition counts as one, while it names the group.
     """
+    return max(transaction.on_each(lambda: _secrets_here(place)).values())
+
+
+def _secrets_here(place: Place) -> int:
     filters = read_all(transaction.gateway())
     mine = mine_of(filters, place)
     if mine is None or filter_text.recognise(mine.text):
@@ -19,6 +23,11 @@ def secrets_left(place: Place) -> int:
 
 def other_filters(place: Place) -> list[str]:
     """Active filters that test the same group under another name: each drops what passes the other."""
+    found = transaction.on_each(lambda: _others_here(place))
+    return list(dict.fromkeys(name for names in found.values() for name in names))
+
+
+def _others_here(place: Place) -> list[str]:
     active = [one for one in read_all(transaction.gateway()) if one.active]
     shapes = [(one.name, filter_text.recognise(one.text)) for one in active]
     tested = [name for name, shape in shapes if shape and shape.group == place["group"]]

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from dynamic_providers.gateway.shell import NARROW
+
 _TOKEN = re.compile(
     r"""\s+|\#[^\n]*|(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[A-Za-z][\w-]*)|(?P<sign>==|!=|[(){};:,!]|\S)"""
 )
@@ -40,6 +42,21 @@ def tokens(text: str) -> list[tuple[str, str]]:
         elif kind:
             found.append((kind, match.group()))
     return found
+
+
+def mended(text: str) -> str:
+    """The text with its strings whole again where a narrow terminal broke them, so that it can be entered.
+
+    It breaks at a blank, which goes; within a word only where that is longer than a line.
+    """
+    whole, last = "", 0
+    for string in (one for one in _TOKEN.finditer(text) if one.lastgroup == "string"):
+        for found in re.finditer("\n", string.group()):
+            at = string.start() + found.start()
+            word = text[:at].rsplit(maxsplit=1)[-1] + text[at:].split(maxsplit=1)[0]
+            whole += text[last:at] + ("" if len(word) > NARROW or text[at - 1] == "-" else " ")
+            last = at + 1
+    return whole + text[last:]
 
 
 class _Parser:

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from dynamic_providers.gateway.shell import NARROW
 from dynamic_providers.gateway.tables import rows, unreadable
 
 NAME = "host access table"
@@ -73,7 +75,7 @@ class _Reader:
             self._behave(found.group(2) or "")
         elif found := _SETTING.match(text):
             self.hat.defaults[found.group(1).lower()] = found.group(2).strip('"')
-        elif _MEMBER.match(text) and ("." in text or "[" in text or ":" in text):
+        elif not text.startswith("(") and _MEMBER.match(text) and ("." in text or "[" in text or ":" in text):
             self._block = self.hat.groups.setdefault(text.split(" ", maxsplit=1)[0], Group(direct=True))
         elif not re.search(r"\bdefault\b|\bpolic|\bgroups?\b|\btable\b", text, re.IGNORECASE):
             raise unreadable(self._where, NAME, line)
@@ -128,18 +130,26 @@ class _Reader:
 def parse(text: str, where: str) -> Hat:
     """Take a printed host access table apart."""
     reader = _Reader(where)
-    whole = ""
-    for line in rows(text):
-        if whole:  # a narrow terminal wraps within a comment, whose bracket is open until its end
-            whole += ("" if whole.endswith("-") else " ") + line.strip()
-        else:
-            whole = line
-        if whole.count("(") <= whole.count(")"):
+    whole = last = ""
+    for line, following in pairwise([*rows(text), ""]):
+        whole += line if not whole else ("" if last.endswith("-") else " ") + line.strip()
+        last = line
+        if not _is_cut(whole, line, following):
             reader.take(whole)
             whole = ""
-    if whole:
-        raise unreadable(where, NAME, whole)
     return reader.hat
+
+
+def _is_cut(whole: str, line: str, following: str) -> bool:
+    """Whether a narrow terminal has wrapped it within a comment, whose bracket is open until its end.
+
+    A comment may hold a bracket that nobody closes: it was not wrapped where the next word had room, or where
+    an indented line follows, since what is wrapped goes on at the margin.
+    """
+    if whole.count("(") <= whole.count(")") or not following or following[0].isspace():
+        return False
+    word = following.split(maxsplit=1)[0]
+    return not line.endswith(")") or len(line) + len(f" {word}") > NARROW
 
 
 def _split(text: str) -> list[str]:
@@ -150,7 +160,9 @@ def _split(text: str) -> list[str]:
         if char == "," and depth == 0:
             parts.append(text[start:at].strip())
             start = at + 1
-    return [*parts, text[start:].strip()]
+    parts.append(text[start:].strip())
+    whole = all(one.count("(") == one.count(")") and _MEMBER.match(one) for one in parts if one)
+    return parts if whole else [text]  # else it was a comma within a comment with a stray bracket
 
 
 def _member(text: str, where: str) -> tuple[str, str]:

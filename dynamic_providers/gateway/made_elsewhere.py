@@ -17,6 +17,7 @@ from dynamic_providers.entries import MISSING, Props, differences, has_unknown, 
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import FilterName, Flag, Label
 from dynamic_providers.gateway import transaction
+from dynamic_providers.gateway.every_member import told_by_each
 from dynamic_providers.gateway.filter_tenants import other_filters
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicyInputs, MailFlowPolicyProvider
 from dynamic_providers.gateway.outbound_tls import OutboundTlsProvider
@@ -86,7 +87,7 @@ class MadeElsewhereProvider(LookingProvider):
     def look(self, inputs: Props, olds: Props) -> Props:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         if not self._begins(inputs, olds):
-            wrong = list(_wrong(inputs)) if inputs["mail"] else []
+            wrong = _wrong(inputs) if inputs["mail"] else []
             repaired = bool(olds.get(WRONG)) and not wrong
             return {WRONG: wrong, REVISION: now if repaired else olds[REVISION]}
         unfit = self._unfit(inputs)
@@ -95,7 +96,7 @@ class MadeElsewhereProvider(LookingProvider):
         return {WRONG: [], REVISION: now}
 
     def again(self, state: Props) -> Props:
-        return {**state, WRONG: list(_wrong(state)) if state["mail"] else []}
+        return {**state, WRONG: _wrong(state) if state["mail"] else []}
 
     def unsettled(self, olds: Props, news: Props) -> bool:
         """After a drift: once it is right again, the checks run again."""
@@ -109,7 +110,8 @@ class MadeElsewhereProvider(LookingProvider):
         return other or (inputs["mail"] and not olds.get("mail"))
 
     def _unfit(self, inputs: Props) -> list[str]:
-        return [*_wrong(inputs), *_other_names(inputs), *_second_filter(inputs)]
+        others = told_by_each(lambda: _other_names(inputs))
+        return [*_wrong(inputs), *others, *_second_filter(inputs)]
 
     def _warn(self, inputs: Props) -> None:
         try:
@@ -122,7 +124,11 @@ class MadeElsewhereProvider(LookingProvider):
             report.warning(f"what the gateway's own stack makes could not be looked at: {error}")
 
 
-def _wrong(props: Props) -> Iterator[str]:
+def _wrong(props: Props) -> list[str]:
+    return told_by_each(lambda: _wrong_here(props))
+
+
+def _wrong_here(props: Props) -> Iterator[str]:
     for kind, made_by in PARTS.items():
         provider = made_by()
         wanted = plain(provider.model.model_validate(props[kind]).model_dump(mode="json", by_alias=True))

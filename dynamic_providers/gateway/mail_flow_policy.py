@@ -48,18 +48,27 @@ _TLS = {
 
 def entry_of(table: Hat, name: str, where: str) -> Entry | None:
     """The policy's own TLS; none where it uses the default."""
-    parameters = table.policies[name].parameters
+    tls = _tls_of(table.policies[name].parameters, name, where)
+    return {"tls": tls} if tls else None
+
+
+def default_of(table: Hat, where: str) -> str:
+    """The TLS of a policy that has none of its own."""
+    return _tls_of(table.defaults, "default", where) or "Off"  # as the gateway comes
+
+
+def _tls_of(parameters: Mapping[str, str], name: str, where: str) -> str:
     values = [
         value
         for key, value in parameters.items()
         if re.fullmatch(r"(?:use |allow )?tls(?: connections)?", key)
     ]
     if not values or re.match(r"(?:use )?default\b", values[0], re.IGNORECASE):
-        return None
+        return ""
     word = values[0].lower().strip()
     if word not in _TLS:
         raise unreadable(where, NAME, f"{name}: tls = {values[0]}")
-    return {"tls": _TLS[word]}
+    return _TLS[word]
 
 
 # --- dialogue -----------------------------------------------------------------------------------------------
@@ -75,9 +84,12 @@ _PARAMETERS = (  # what else a policy is asked for; a question about none of the
 _CHOICES = {"Off": (r"no", r"off"), "Preferred": (r"preferred",), "Required": (r"required",)}
 
 
-def write_script(listener: str, name: str, entry: Entry | None) -> Script:
-    """The dialogue that edits the policy: every other parameter that we know is left as it is preset."""
-    choices = _CHOICES[str(entry["tls"])] if entry else (r".*\bdefault\b.*",)
+def write_script(listener: str, name: str, entry: Entry | None, default: str) -> Script:
+    """The dialogue that edits the policy: every other parameter that we know is left as it is preset.
+
+    Without an entry the policy gets the default; its value, where a release offers no choice of that name.
+    """
+    choices = _CHOICES[str(entry["tls"])] if entry else (r".*\bdefault\b.*", *_CHOICES[default])
     edit = Step(
         "EDIT",
         (
@@ -116,6 +128,13 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
                 found[key] = entry
         return found
 
+    def is_left(self, place: Place, key: str, entry: Entry) -> bool:
+        return bool(entry["tls"] != self._default(place))  # some releases can only write the default's value
+
+    def _default(self, place: Place) -> str:
+        gateway = self._gateway(place)
+        return default_of(read_hat(gateway, str(place["listener"])), gateway.name)
+
     def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
         """The policy is never gone here, only its own TLS."""
         for one in found:
@@ -123,8 +142,8 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
                 report.info(f"{self.label} «{one.key}»: its TLS is the listener's default, not its own")
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
-        listener = str(place["listener"])
-        scripts = [write_script(listener, name, entry) for name, entry in changes.items()]
+        listener, default = str(place["listener"]), self._default(place)
+        scripts = [write_script(listener, name, entry, default) for name, entry in changes.items()]
 
         def stage(session: Session) -> None:
             for script in scripts:

@@ -20,6 +20,7 @@ from dynamic_providers.entries import ABSENT, MISSING, RAW, Difference, Entries,
 from dynamic_providers.errors import clean_errors, register_secret
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, HeaderValue, Label
 from dynamic_providers.gateway import filter_text
+from dynamic_providers.gateway.every_member import told_by_each
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.script import Ask, Flag, Lines, Script, Step
 from dynamic_providers.gateway.ssh import GatewayError
@@ -168,9 +169,8 @@ def mine_of(filters: list[Filter], place: Place) -> Filter | None:
 
 def _to_write_back(found: Filter) -> str:
     """The text that makes the filter again: not every release prints an inactive one's mark."""
-    if found.active:
-        return found.text
-    return re.sub(rf"^({re.escape(found.name)})\s*!?\s*:", r"\1!:", found.text)
+    text = filter_text.mended(found.text)
+    return text if found.active else re.sub(rf"^({re.escape(found.name)})\s*!?\s*:", r"\1!:", text)
 
 
 def values_of(filters: list[Filter], place: Place) -> tuple[str, ...]:
@@ -290,13 +290,13 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         at = filters.index(mine) if mine and stays else int(record[RAW]["position"]) - 1
         return {**record, "other": wrong | _ending(others[:at])}
 
-    def _make(self, news: Props, olds: Props) -> Props:
+    def _make_one(self, news: Props, olds: Props) -> Props:
         """Make it so. The filter that was there before ours is put back with the last of our alternatives."""
         owned, wanted = self._before(olds), self.entries(news)
         another = next((one for one in owned.values() if _is_another(one.get("other", {}))), None)
         if another is not None and wanted:
             owned = dict.fromkeys(owned, ABSENT) | dict.fromkeys(wanted, another)
-        return super()._make(news, {**olds, "before": owned})
+        return super()._make_one(news, {**olds, "before": owned})
 
     def _write(self, place: Place, changes: dict[str, Entry | None], live: Entries, props: Props) -> None:
         super()._write({**place, "shared": props.get("shared")}, changes, live, props)
@@ -359,7 +359,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         """As for every resource; a filter that counts as right with a warning is warned of each time."""
         found = super().read(id_, props)
-        for note in self._anchors(plain(props)):
+        for note in told_by_each(lambda: self._anchors(plain(props))):
             report.warning(f"{self._where(plain(props))}: {note}")
         return found
 
@@ -375,7 +375,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         return self.take_over_key
 
     def _where(self, place: Place) -> str:
-        return str(place["gateway"])
+        return super()._where({"gateway": place["gateway"]})
 
     # --- secrets that are keys ------------------------------------------------------------------------------
 

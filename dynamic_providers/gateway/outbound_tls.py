@@ -4,7 +4,7 @@ Row n. Guide: the note on «configuração SSL».
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import pulumi
@@ -14,6 +14,7 @@ from dynamic_providers import report
 from dynamic_providers.entries import Entries, Entry, Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.field_types import CipherString, Label
+from dynamic_providers.gateway.every_member import told_by_each
 from dynamic_providers.gateway.script import Ask, Keep, Script, Step
 from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, UnreadableError
 from dynamic_providers.gateway.transaction import Session
@@ -145,11 +146,15 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
     def _compare(self, props: Props) -> None:
         if props.get("mode") != "check":
             return
+        for line in told_by_each(lambda: self._other_ciphers(props)):
+            report.warning(f"{props['gateway']}: {line}")
+
+    def _other_ciphers(self, props: Props) -> Iterator[str]:
         theirs = self.live(props, ["x"])["x"]["ciphers"]
         if theirs != normal(props["ciphers"]):
-            report.warning(
-                f"{props['gateway']}: outbound SMTP ciphers are «{theirs}», the guide's are "
-                f"«{props['ciphers']}»; the setting `outbound.ciphers: set` writes them"
+            yield (
+                f"outbound SMTP ciphers are «{theirs}», the guide's are «{props['ciphers']}»; the setting "
+                "`outbound.ciphers: set` writes them"
             )
 
     def _refused(self, news: Props, fresh: Entries, live: Entries, before: Entries) -> list[str]:

@@ -16,8 +16,11 @@ from dynamic_providers.gateway.ssh import GatewayError
 
 SILENCE_SECONDS = 60.0  # without a single byte, where an answer is due
 SCREEN_SECONDS = 900.0  # a table of 40,000 routes takes its time, but not for ever
+SCREEN_CHARACTERS = 16_000_000  # three times those routes
+SAME_ANSWERS = 20  # of one question, one after the other: no dialogue of a release asks so often
 _POLL_SECONDS = 0.5
-_LAST_LINES = 6
+_TELLING = 6  # letters of a line that stand in no table by chance
+_LAST_LINES, _LAST_LETTERS = 6, 600
 _TAIL = 16_384  # more than a screen's last line can be
 NARROW = 80  # columns of a terminal that does not care what we asked for
 
@@ -38,6 +41,10 @@ _ANY_PROMPT = re.compile(r"\A\S[^\n]{0,200}> \Z")
 
 class ConnectionLostError(GatewayError):
     """The session ended while it was needed: idle for too long, or cut."""
+
+
+class OutOfStepError(ConnectionLostError):
+    """What looked like its prompt was none: what it printed went on. The session is of no more use."""
 
 
 class ScreenTimeoutError(GatewayError):
@@ -99,7 +106,9 @@ class Shell:
         self._silence = silence
         self._raw = ""
         self._echo: str | None = None
+        self._echoes = False  # what we type comes back, as far as we have seen
         self._erasing = False
+        self._asked = ("", 0)  # the last question and our answer to it, and how often they came
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     # --- the main prompt ------------------------------------------------------------------------------------
@@ -149,20 +158,42 @@ class Shell:
         `learn`: the prompt may change by it.
         """
         self._send(line)
-        return self._screen(
+        screen = self._screen(
             f"what comes after the answer to a question of {self.name}", learn=learn, silence=silence
         )
+        self._refuse_circle(f"{line}\n{screen.text}", screen)
+        return screen
 
     def interrupt(self) -> Screen:
         """Ctrl-C: back at the main prompt; what the command had not finished is dropped."""
         self._echo = None
-        self._write("\x03")
-        screen = self._screen("the prompt after Ctrl-C", learn=False)
+        screen = Screen("", Waits.ANSWER)
         while screen.waits is not Waits.COMMAND:
             self._write("\x03")
             screen = self._screen("the prompt after Ctrl-C", learn=False)
+            self._refuse_circle(f"\x03\n{screen.text}", screen)
         # A second prompt may follow; an answered empty line tells which output is the last.
         return self._command("", learn=False)
+
+    def _refuse_circle(self, exchanged: str, screen: Screen) -> None:
+        """Stop where the same answer brings the same question for ever."""
+        times = self._asked[1] + 1 if exchanged == self._asked[0] else 1
+        self._asked = (exchanged, 0 if screen.waits is Waits.COMMAND else times)
+        if self._asked[1] >= SAME_ANSWERS:
+            raise ScreenTimeoutError(
+                f"it asks the same again after {SAME_ANSWERS} answers: «{_shown(screen.text)}»",
+                where=self.name,
+                fix="log in by hand and see what it wants; please report the question and the release",
+            )
+
+    def confirm(self) -> None:
+        """Make sure that the last screen was whole: an empty line brings the prompt again, nothing else.
+
+        A comment that somebody wrote may look like the prompt, and end a line where the bytes stop a while.
+        """
+        screen = self._command("", learn=False)
+        if screen.waits is not Waits.COMMAND or screen.text.strip():
+            raise self._out_of_step(screen.text)
 
     def _command(self, line: str, *, learn: bool) -> Screen:
         self._send(line)
@@ -175,11 +206,12 @@ class Shell:
         self._write(line + "\n")
 
     def _write(self, text: str) -> None:
+        self._terminal.settimeout(self._silence)
         try:
             self._terminal.sendall(text.encode())
         except TimeoutError:
             raise ScreenTimeoutError(
-                "it takes no more input", where=self.name, fix="try again later"
+                f"it takes no more input for {self._silence:g} s", where=self.name, fix="try again later"
             ) from None
         except (OSError, EOFError):
             raise self._lost() from None
@@ -208,10 +240,11 @@ class Shell:
             text = self._receive(what, silence, deadline)
             if text:
                 self._take(text)
+            self._refuse_endless(what, deadline)
             if self._terminal.recv_ready():
                 continue
             tail = clean(self._raw[-_TAIL:])
-            if ended(_last_line(tail)) or _TEXT_ENTRY.search(tail):
+            if (ended(_last_line(tail)) or _TEXT_ENTRY.search(tail)) and not self._within_echo():
                 break
             if _PASSPHRASE.search(tail):
                 raise PassphraseWantedError(
@@ -221,8 +254,40 @@ class Shell:
                     "GATEWAY_PASSWORD",
                 )
             self._turn_page()
-        raw, self._raw = self._raw, ""
-        return clean(_without_echo(_ANSI.sub("", raw), self._echo))
+        raw, self._raw = _ANSI.sub("", self._raw), ""
+        text = _without_echo(raw, self._echo)
+        if len(_flat(self._echo or "")) >= _TELLING:
+            self._echoes |= text is not raw
+            if text is raw and self._echoes and self._echoed_late(raw):
+                raise self._out_of_step(raw)
+        return clean(text)
+
+    def _within_echo(self) -> bool:
+        """Whether all that came is the beginning of what we typed, which may look like a question itself."""
+        sent = _flat(self._echo or "")
+        return len(self._raw) < 4 * len(sent) and sent.removeprefix(_flat(self._raw)) not in ("", sent)
+
+    def _echoed_late(self, raw: str) -> bool:
+        """Whether our line's echo stands behind something that was still to come, other than the prompt."""
+        before, found, _ = _flat(raw).partition(_flat(self._echo or ""))
+        return bool(found) and bool(before.replace(_flat(self.prompt), ""))
+
+    def _out_of_step(self, raw: str) -> OutOfStepError:
+        return OutOfStepError(
+            f"what looked like its prompt was none, it went on with «{_shown(raw[-_TAIL:])}»",
+            where=self.name,
+            fix="look for something in its tables or comments that looks like the prompt; then run it again",
+        )
+
+    def _refuse_endless(self, what: str, deadline: float) -> None:
+        if time.monotonic() < deadline and len(self._raw) <= SCREEN_CHARACTERS:
+            return
+        raise ScreenTimeoutError(
+            f"waited for {what}, but it goes on and on: {len(self._raw)} characters, the last "
+            f"«{_shown(_end(self._raw))}»",
+            where=self.name,
+            fix="log in by hand and see what the appliance prints",
+        )
 
     def _receive(self, what: str, silence: float, deadline: float) -> str:
         quiet_from = time.monotonic()
@@ -235,7 +300,7 @@ class Shell:
                 if now - quiet_from >= silence or now >= deadline:
                     raise ScreenTimeoutError(
                         f"waited for {what}, but nothing came for {now - quiet_from:.0f} s after "
-                        f"«{_shown(self._raw)}»",
+                        f"«{_shown(_end(self._raw))}»",
                         where=self.name,
                         fix="try again; if it stays so, log in by hand and see what the appliance "
                         "is busy with",
@@ -268,7 +333,7 @@ class Shell:
         self._write(" ")
 
     def _lost(self) -> ConnectionLostError:
-        last = _shown(self._raw)
+        last = _shown(_end(self._raw))
         return ConnectionLostError(
             "the session ended" + (f" after «{last}»" if last else ""),
             where=self.name,
@@ -288,7 +353,7 @@ def clean(raw: str) -> str:
     text = re.sub(r"\r+\n", "\n", _ANSI.sub("", raw))
     if "\r" in text or "\x08" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
 def _overwritten(line: str) -> str:
@@ -309,7 +374,7 @@ def _without_echo(raw: str, sent: str | None) -> str:
     """Without the echo of what we sent, however a narrow terminal wrapped it."""
     if sent is None:
         return raw
-    wanted = "".join(sent.split())
+    wanted = _flat(sent)
     at = 0
     for char in wanted:
         while at < len(raw) and raw[at] in " \t\r\n\x08":
@@ -319,6 +384,10 @@ def _without_echo(raw: str, sent: str | None) -> str:
         at += 1
     end = re.compile(r"[ \t\r]*\n?").match(raw, at)
     return raw[end.end() :] if end else raw
+
+
+def _flat(text: str) -> str:
+    return "".join(text.replace("\x08", " ").split())
 
 
 def _default(text: str) -> str:
@@ -350,7 +419,12 @@ def masked(text: str) -> str:
     return redact(_LITERAL.sub(r'\1"[…]"', text))
 
 
+def _end(raw: str) -> str:
+    """The end of a text that may be very long, from the beginning of a line: no half of a secret shows."""
+    return raw if len(raw) <= 4 * _TAIL else raw[-4 * _TAIL :].partition("\n")[2]
+
+
 def _shown(raw: str) -> str:
     """The last lines, fit for an error: secrets masked, no control characters."""
     lines = [line.strip() for line in masked(clean(raw)).split("\n") if line.strip()]
-    return " / ".join(lines[-_LAST_LINES:])
+    return " / ".join(lines[-_LAST_LINES:])[-_LAST_LETTERS:]

@@ -66,7 +66,9 @@ class SmtpRoutesInputs(Model):
 
 _KEY = r"ALL|\*|\.?[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)*\.?|\[[^\]\s]+\]|[^\s@]*@?\S+\.\S+"
 _ROW = re.compile(rf"^\s*({_KEY})\s*(?:->|=>|\s:\s|\t|\s{{1,}})\s*(\S.*)$", re.IGNORECASE)
-_HEADER = re.compile(r"^\s*(?:receiving )?domain\b.*\bhosts?\b|^\s*smtp routes?:?\s*$", re.IGNORECASE)
+_HEADER = re.compile(
+    r"^\s*(?:receiving )?domain\b.*\b(?:hosts?|destinations?)\b|^\s*smtp routes?:?\s*$", re.IGNORECASE
+)
 _HOST = re.compile(r"/dev/null|usedns|\[[^\]\s]+\]|[A-Za-z0-9_.:-]+", re.IGNORECASE)
 
 

@@ -1,11 +1,13 @@
 """One SSH connection to a gateway: host keys pinned, through a jump host, with a wide and tall terminal."""
 
 import base64
+import contextlib
 import hashlib
 import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 import paramiko
@@ -13,10 +15,13 @@ import paramiko
 from dynamic_providers import connections
 from dynamic_providers.connections import GatewayConnection, JumpHost, Member
 from dynamic_providers.errors import ManagedError
+from dynamic_providers.time_limit import TimeLimit
 
-_TCP_SECONDS = 15.0
-_SSH_SECONDS = 20.0
-_LOGIN_SECONDS = 40.0
+TCP_SECONDS = 15.0  # for a TCP connection, of each address
+SSH_SECONDS = 20.0  # for a banner and a key exchange, for being led on, for a terminal: each
+LOGIN_SECONDS = 40.0  # for the answers to one means to log in
+REKEY_SECONDS = 40.0  # for new keys in mid-session
+LOST_SECONDS = 60  # what is sent and never acknowledged: then the other machine is gone
 _KEEPALIVE_SECONDS = 30
 _COLUMNS, _ROWS = 8192, 10000  # AsyncOS wraps and pages by the terminal's size
 _TERMINAL = "vt100"
@@ -67,9 +72,15 @@ class Line:
 
     def close(self) -> None:
         """End the session; what was not committed is lost by that."""
-        self.channel.close()
+        with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # it has ended already
+            self.channel.close()
         for transport in reversed(self.transports):
             transport.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been heard to end; one whose other end fell silent still looks open."""
+        return not self.channel.closed and all(one.is_active() for one in self.transports)
 
 
 def open_line(connection: GatewayConnection, member: Member) -> Line:
@@ -80,7 +91,13 @@ def open_line(connection: GatewayConnection, member: Member) -> Line:
 
     def reach() -> paramiko.Transport:
         wire = _forward(transports[0], jump, member) if jump else _tcp(member.host, member.port)
-        return _handshake(wire, where, member.host_key, "the setting gateway.members.hostKey")
+        return _handshake(
+            wire,
+            where,
+            member.host_key,
+            "the setting gateway.members.hostKey",
+            "on the gateway, `sshconfig` sets which algorithms its SSH server offers: allow newer ones there",
+        )
 
     try:
         transports.append(_log_in_to_gateway(reach, member.user, where, direct=jump is None))
@@ -97,31 +114,33 @@ def fingerprint(key: paramiko.PKey) -> str:
 
 
 def _open_jump_host(jump: JumpHost) -> paramiko.Transport:
-    where = f"jump host {_name(jump.host, jump.port)}"
+    return open_by_key(
+        jump,
+        f"jump host {_name(jump.host, jump.port)}",
+        "the setting gateway.jumpHost.hostKey",
+        "check GATEWAY_KEY_FILE, and that Cisco has registered its public key for your allocation",
+    )
+
+
+def open_by_key(there: JumpHost, where: str, setting: str, if_refused: str) -> paramiko.Transport:
+    """A host that leads on: connected, its key compared with that of the setting, logged in by our key."""
     key = _key(where)
     if key is None:
         raise NoCredentialError(
-            "a jump host takes public keys only, and there is none", where=where, fix="set GATEWAY_KEY_FILE"
+            "this host takes public keys only, and there is none", where=where, fix="set GATEWAY_KEY_FILE"
         )
-    transport = _handshake(
-        _tcp(jump.host, jump.port), where, jump.host_key, "the setting gateway.jumpHost.hostKey"
-    )
+    wire = _tcp(there.host, there.port)
+    transport = _handshake(wire, where, there.host_key, setting, "ask its owner to allow newer ones")
     try:
-        transport.auth_publickey(jump.user, key)
-    except (paramiko.SSHException, EOFError, OSError):
+        said = _try_login(transport, lambda one: one.auth_publickey(there.user, key), where)
+    except BaseException:
         transport.close()
-        raise _not_let_in(jump, where) from None
-    if not transport.is_authenticated():  # it wants more than the key
-        transport.close()
-        raise _not_let_in(jump, where)
-    return transport
-
-
-def _not_let_in(jump: JumpHost, where: str) -> JumpHostRefusedError:
-    return JumpHostRefusedError(
-        f"user «{jump.user}» with this key is refused",
-        where=where,
-        fix="check GATEWAY_KEY_FILE, and that Cisco has registered its public key for your allocation",
+        raise
+    if said is Login.IN:
+        return transport
+    transport.close()
+    raise JumpHostRefusedError(  # also where it wants more than a key
+        f"user «{there.user}» with this key is {_REFUSED[said is Login.CUT]}", where=where, fix=if_refused
     )
 
 
@@ -129,7 +148,7 @@ def _forward(transport: paramiko.Transport, jump: JumpHost, member: Member) -> p
     target = _name(member.host, member.port)
     try:
         return transport.open_channel(
-            "direct-tcpip", (member.host, member.port), ("127.0.0.1", 0), timeout=_SSH_SECONDS
+            "direct-tcpip", (member.host, member.port), ("127.0.0.1", 0), timeout=SSH_SECONDS
         )
     except paramiko.ChannelException as error:
         refused = error.code == 1
@@ -142,7 +161,7 @@ def _forward(transport: paramiko.Transport, jump: JumpHost, member: Member) -> p
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise JumpHostRefusedError(
-            f"no answer when asked to lead on to {target} ({_reason(error)})",
+            f"no answer when asked to lead on to {target} ({_reason(error, SSH_SECONDS)})",
             where=f"jump host {_name(jump.host, jump.port)}",
             fix="try again later, or ask Cisco whether this jump host is the right one for your region",
         ) from None
@@ -151,25 +170,29 @@ def _forward(transport: paramiko.Transport, jump: JumpHost, member: Member) -> p
 def _tcp(host: str, port: int) -> socket.socket:
     address = connections.connect_address(host, port)
     try:
-        return socket.create_connection(address, timeout=_TCP_SECONDS)
+        wire = socket.create_connection(address, timeout=TCP_SECONDS)
     except OSError as error:
         raise UnreachableError(
-            f"no connection: {_reason(error)}",
+            f"no connection: {_reason(error, TCP_SECONDS)}",
             where=_name(host, port),
             fix="check host and port, and that SSH is allowed from here (interfaceconfig on the "
             "gateway, firewalls)",
         ) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere the system's own limit, a quarter of an hour
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_SECONDS * 1000)
+    return wire
 
 
 def _handshake(
-    wire: socket.socket | paramiko.Channel, where: str, pinned: str, setting: str
+    wire: socket.socket | paramiko.Channel, where: str, pinned: str, setting: str, if_old: str
 ) -> paramiko.Transport:
     """The key exchange, and the host key compared; a transport to log in on comes back."""
     transport = paramiko.Transport(wire)
-    transport.banner_timeout = _SSH_SECONDS
-    transport.auth_timeout = _LOGIN_SECONDS
+    # The limits below are ours: paramiko's own say less of what happened.
+    transport.banner_timeout = transport.handshake_timeout = REKEY_SECONDS
+    transport.auth_timeout = 2 * LOGIN_SECONDS
     try:
-        transport.start_client(timeout=_SSH_SECONDS)
+        _exchange_keys(transport)
         _check_host_key(transport.get_remote_server_key(), where, pinned, setting)
     except paramiko.ssh_exception.IncompatiblePeer as error:
         transport.close()
@@ -177,21 +200,26 @@ def _handshake(
             f"no common algorithm ({error}): it offers only old ones such as "
             "diffie-hellman-group14-sha1 or ssh-rsa",
             where=where,
-            fix="on the gateway, `sshconfig` sets which algorithms its SSH server offers: allow "
-            "newer ones there",
+            fix=if_old,
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         raise UnreachableError(
-            f"something answers, but the SSH connection does not come about: {_reason(error)}",
+            f"something answers, but the SSH connection does not come about: {_reason(error, SSH_SECONDS)}",
             where=where,
-            fix="check host and port",
+            fix="check host and port; if they are right, try again later",
         ) from None
     except BaseException:
         transport.close()
         raise
     transport.set_keepalive(_KEEPALIVE_SECONDS)
     return transport
+
+
+def _exchange_keys(transport: paramiko.Transport) -> None:
+    transport.start_client(timeout=SSH_SECONDS)
+    if not transport.initial_kex_done:  # the time has passed: it returns as if all were well
+        raise TimeoutError
 
 
 def _check_host_key(key: paramiko.PKey, where: str, pinned: str, setting: str) -> None:
@@ -217,6 +245,37 @@ def _check_host_key(key: paramiko.PKey, where: str, pinned: str, setting: str) -
 _LogIn = Callable[[paramiko.Transport], list[str]]
 
 
+class Login(Enum):
+    """What became of an attempt to log in."""
+
+    IN = "let in"
+    MORE = "that was right, and it wants more"
+    REFUSED = "refused"
+    AT_PROMPT = "refused: it takes a password at a prompt"
+    CUT = "it ended the connection"
+
+
+_REFUSED = {False: "refused", True: "not let in: the connection ended during the login"}
+
+
+def _try_login(transport: paramiko.Transport, log_in: _LogIn, where: str) -> Login:
+    """One means; UnreachableError where nothing comes back."""
+    with TimeLimit(LOGIN_SECONDS, transport.close) as limit:
+        try:
+            log_in(transport)
+            return Login.IN if transport.is_authenticated() else Login.MORE
+        except paramiko.BadAuthenticationType as error:
+            return Login.AT_PROMPT if "keyboard-interactive" in error.allowed_types else Login.REFUSED
+        except (paramiko.SSHException, EOFError, OSError):  # paramiko calls a broken connection refused, too
+            if not limit.passed:
+                return Login.REFUSED if transport.is_active() else Login.CUT
+    raise UnreachableError(
+        f"no answer to the login within {LOGIN_SECONDS:g} s",
+        where=where,
+        fix="try again later; if it stays so, log in by hand and see what happens",
+    )
+
+
 def _log_in_to_gateway(
     reach: Callable[[], paramiko.Transport], user: str, where: str, *, direct: bool
 ) -> paramiko.Transport:
@@ -227,29 +286,25 @@ def _log_in_to_gateway(
     """
     means = _means(user, where, direct=direct)
     tried: list[str] = []
+    said = Login.REFUSED
     while means:
         name, log_in = means.pop(0)
         tried.append(name)
         transport = reach()
         try:
-            if log_in(transport):  # that was right, and it wants more
-                for _, also in means:
-                    also(transport)
-        except paramiko.BadAuthenticationType as error:
-            if name == "password" and "keyboard-interactive" in error.allowed_types:
-                means.insert(0, ("password at a prompt", _at_prompt(user)))
-        except paramiko.AuthenticationException:
-            pass  # refused: by the next means, if there is one
-        except (paramiko.SSHException, EOFError, OSError) as error:
+            said = _try_login(transport, log_in, where)
+            for _, also in means if said is Login.MORE else ():
+                said = _try_login(transport, also, where)
+        except BaseException:
             transport.close()
-            raise UnreachableError(
-                f"the connection broke while logging in: {_reason(error)}", where=where, fix="try again"
-            ) from None
-        if transport.is_authenticated():
+            raise
+        if said is Login.IN:
             return transport
         transport.close()
+        if said is Login.AT_PROMPT and name == "password":
+            means.insert(0, ("password at a prompt", _at_prompt(user)))
     raise LoginRefusedError(
-        f"user «{user}» is refused (tried: {', '.join(tried)})",
+        f"user «{user}» is {_REFUSED[said is Login.CUT]} (tried: {', '.join(tried)})",
         where=where,
         fix="check the member's user and GATEWAY_PASSWORD or GATEWAY_KEY_FILE; the account may "
         "also be locked",
@@ -304,29 +359,31 @@ def _key(where: str) -> paramiko.PKey | None:
 
 
 def _terminal(transport: paramiko.Transport, where: str) -> paramiko.Channel:
-    try:
-        channel = transport.open_session(timeout=_SSH_SECONDS)
-        channel.settimeout(_SSH_SECONDS)
-        channel.get_pty(_TERMINAL, width=_COLUMNS, height=_ROWS)
-        channel.invoke_shell()
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        raise UnreachableError(
-            f"logged in, but no terminal was given: {_reason(error)}",
-            where=where,
-            fix="check that this user may use the command line",
-        ) from None
-    return channel
+    with TimeLimit(SSH_SECONDS, transport.close) as limit:  # paramiko waits for these answers without one
+        try:
+            channel = transport.open_session(timeout=2 * SSH_SECONDS)
+            channel.get_pty(_TERMINAL, width=_COLUMNS, height=_ROWS)
+            channel.invoke_shell()
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            reason = _reason(TimeoutError() if limit.passed else error, SSH_SECONDS)
+        else:
+            return channel
+    raise UnreachableError(
+        f"logged in, but no terminal was given: {reason}",
+        where=where,
+        fix="try again later; if it stays so, check that this user may use the command line",
+    )
 
 
 def _name(host: str, port: int) -> str:
     return host if port == 22 else f"{host}:{port}"
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, seconds: float) -> str:
     if isinstance(error, socket.gaierror):
         return "the name is not known"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return f"no answer within {seconds:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if "protocol banner" in str(error):

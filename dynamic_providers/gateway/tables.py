@@ -1,16 +1,16 @@
 """What all tables of the gateway share: their order in a commit, their rows, errors about them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from dynamic_providers.entries import Entries, Entry, Place, Props
+from dynamic_providers.entries import Entry, Place, Props
 from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.every_member import EveryMemberProvider
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import Gateway, Session
-from dynamic_providers.managed_provider import ManagedProvider
 
 # The order in which changes are staged: what is named by something else comes first.
 POLICY, SENDER_GROUP, FILTER, DESTINATION_CONTROLS, RECIPIENTS, ROUTES, CIPHERS = range(7)
@@ -29,7 +29,7 @@ class WrongGatewayError(GatewayError):
     """A resource names another gateway than the one that its provider is connected to."""
 
 
-class GatewayProvider(ManagedProvider):
+class GatewayProvider(EveryMemberProvider):
     """Base of all providers of gateway tables."""
 
     table_order: ClassVar[int]
@@ -47,10 +47,6 @@ class GatewayProvider(ManagedProvider):
 
     def _place(self, props: Props) -> Place:
         return {name: props[name] for name in self.place_fields()}
-
-    def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
-        """What a Snapshot records: what is there, and whatever only the way back needs."""
-        return self.live(place, keys)
 
     def _gateway(self, place: Place) -> Gateway:
         gateway = transaction.gateway()

@@ -6,18 +6,24 @@ of them into force.
 """
 
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from dynamic_providers import connections, engine
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.gateway import cluster
-from dynamic_providers.gateway.commit import EngineGoneError, clear, commit, refuse_foreign_changes
+from dynamic_providers.gateway.batch import Change, put_through
+from dynamic_providers.gateway.commit import (
+    RUN_AGAIN,
+    ConflictError,
+    EngineGoneError,
+    refuse_foreign_changes,
+)
 from dynamic_providers.gateway.dialogue import Conversation, DialogueError
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell
@@ -27,12 +33,9 @@ FULL_BATCH = 4  # a provider process has four threads: when all of them wait, no
 QUIET_SECONDS = 0.4
 REFUSED_SECONDS = 60.0  # so long a gateway that did not let us in is not asked again
 FRESH_SECONDS = 20.0  # a session that was idle for longer is tried with an empty line before it is used
+SEEN_SECONDS = 5.0  # a table that was read longer ago is read again before something is staged upon it
 
 T = TypeVar("T")
-
-
-class NotAvailableError(GatewayError):
-    """Settings that this release of ours cannot serve yet."""
 
 
 @dataclass
@@ -42,9 +45,9 @@ class Session:
     line: Line
     shell: Shell
     banner: str
-    checked_pending: bool = False
     tables_checked: set[str] = field(default_factory=set)
     last_used: float = field(default_factory=time.monotonic)
+    holds_changes: bool = False  # of ours: staged, and neither committed nor taken back
 
     @property
     def name(self) -> str:
@@ -64,38 +67,29 @@ class Session:
 
 
 @dataclass
-class Change:
-    """Something to be staged and committed. `resource` names it in the commit's comment."""
-
-    order: int  # of the table: policy, sender group, filter, destination controls, recipients, routes
-    table: str  # whose cached read ends by it
-    stage: Callable[[Session], None]
-    resource: str
-    ticket: str = ""
-    done: "Future[None]" = field(default_factory=Future)
-
-
-@dataclass
 class _Read:
     table: str
     reader: Callable[[Session], Any]
     done: "Future[Any]" = field(default_factory=Future)
 
 
+@dataclass
+class _Seen:
+    """What a table held, and how and when that was read."""
+
+    table: Any
+    reader: Callable[[Session], Any]
+    at: float = field(default_factory=time.monotonic)
+
+
 class Gateway:
     """Reads and changes of one gateway, or of one cluster. Safe to use from several threads."""
 
     def __init__(self, connection: GatewayConnection) -> None:
-        if len(connection.members) > 1 and not connection.cluster:
-            raise NotAvailableError(
-                "several gateways that are not clustered are not available yet",
-                where=connection.name,
-                fix="set gateway.cluster if they are, or name one member",
-            )
         self.name = connection.name
         self._connection = connection
         self._requests: queue.SimpleQueue[Change | _Read] = queue.SimpleQueue()
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, _Seen] = {}
         self._session: Session | None = None
         self._refused: tuple[float, GatewayError] | None = None
         self._worker: threading.Thread | None = None
@@ -155,17 +149,16 @@ class Gateway:
 
     def _read(self, request: _Read) -> Any:
         if request.table not in self._cache:
-            self._cache[request.table] = self._guarded(request.reader)
-        return self._cache[request.table]
+            self._cache[request.table] = _Seen(self._guarded(_whole(request.reader)), request.reader)
+        return self._cache[request.table].table
 
     def _finish(self, batch: list[Change]) -> None:
         """Stage and commit a batch; every change is settled afterwards, whatever happens."""
         try:
             self._guarded(lambda session: self._stage_and_commit(session, batch))
         except BaseException as error:  # noqa: BLE001 - handed to the threads that wait, which would hang without it
-            for change in batch:
-                if not change.done.done():
-                    change.done.set_exception(error)
+            for change in _unsettled(batch):
+                change.done.set_exception(error)
         finally:
             for change in batch:
                 self._cache.pop(change.table, None)
@@ -174,46 +167,52 @@ class Gateway:
         refuse_foreign_changes(session)
         for table in sorted({change.table for change in batch}):
             cluster.refuse_overrides(session, self._connection, table)
-        staged = self._stage(session, sorted(batch, key=lambda change: (change.order, change.resource)))
-        if not staged:
-            return
+            if self._is_outdated(session, table):
+                what = f"somebody else has changed {table} since it was read"
+                error = ConflictError(what, where=session.name, fix=RUN_AGAIN)
+                for change in _unsettled(batch):
+                    if change.table == table:
+                        change.done.set_exception(error)
+        session.holds_changes = True
+        put_through(session, _unsettled(batch), self._require_engine)
+        session.holds_changes = False
+
+    def _is_outdated(self, session: Session, table: str) -> bool:
+        """Whether a table is not any more what our changes of it were made from."""
+        seen = self._cache.get(table)
+        if seen is None or time.monotonic() - seen.at < SEEN_SECONDS:
+            return False
+        return bool(seen.reader(session) != seen.table)
+
+    def _require_engine(self) -> None:
         if not engine.is_alive():
             self.close()
             raise EngineGoneError(
                 "the engine is gone, so nothing is committed", where=self.name, fix="run it again"
             )
-        commit(session, _comment(staged))
-        for change in staged:
-            change.done.set_result(None)
-
-    def _stage(self, session: Session, batch: list[Change]) -> list[Change]:
-        """Stage all that can be staged; a bad change fails alone: `clear`, and the others are staged anew."""
-        left = list(batch)
-        while left:
-            bad = _first_that_fails(session, left)
-            if bad is None:
-                return left
-            culprit, error = bad
-            clear(session)
-            culprit.done.set_exception(error)
-            left.remove(culprit)
-        return left
 
     # --- the session ----------------------------------------------------------------------------------------
 
-    def _guarded(self, work: Callable[[Session], T]) -> T:
-        """Work with a live session; one that broke is dropped, so that the next request starts afresh."""
+    def _guarded(self, work: Callable[[Session], T], *, again: bool = False) -> T:
+        """Work with a live session; one that broke is dropped, so that the next request starts afresh.
+
+        One that had ended before anything of ours was staged in it is replaced, once, and the work goes on.
+        """
         session = self._live()
         try:
             return work(session)
         except DialogueError:
             raise  # left with Ctrl-C, the session is at its prompt again
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, ConnectionLostError) and not session.holds_changes and not again:
+                return self._guarded(work, again=True)  # nothing was begun in it that could be done twice
             self._cache.clear()
             raise
 
     def _live(self) -> Session:
+        if self._session is not None and not self._session.line.is_open:
+            self.close()
         if self._session is not None and time.monotonic() - self._session.last_used > FRESH_SECONDS:
             try:
                 self._session.shell.command("")
@@ -250,17 +249,19 @@ class Gateway:
         return session
 
 
-def _first_that_fails(session: Session, batch: list[Change]) -> tuple[Change, Exception] | None:
-    for change in batch:
-        try:
-            change.stage(session)
-        except (ConnectionLostError, ScreenTimeoutError):
-            raise
-        except Exception as error:  # noqa: BLE001 - given to the thread whose change it is; the others go on
-            if not isinstance(error, DialogueError):
-                session.shell.interrupt()
-            return change, error
-    return None
+def _unsettled(batch: list[Change]) -> list[Change]:
+    return [change for change in batch if not change.done.done()]
+
+
+def _whole(reader: Callable[[Session], T]) -> Callable[[Session], T]:
+    """Read, and make sure that nothing was still to come: half a table is none."""
+
+    def read(session: Session) -> T:
+        found = reader(session)
+        session.shell.confirm()
+        return found
+
+    return read
 
 
 def _settle(done: "Future[Any]", work: Callable[[], Any]) -> None:
@@ -270,23 +271,50 @@ def _settle(done: "Future[Any]", work: Callable[[], Any]) -> None:
         done.set_exception(error)
 
 
-def _comment(batch: list[Change]) -> str:
-    """Who and why, for the gateway's log of commits: one line, plain characters."""
-    tickets = sorted({change.ticket for change in batch if change.ticket})
-    resources = [change.resource for change in batch]
-    text = (
-        " ".join(["m365-secure-email", connections.stack_name(), *tickets]).strip()
-        + ": "
-        + ", ".join(resources)
-    )
-    plain = re.sub(r"[^A-Za-z0-9 .,:@/()_+-]", " ", text)
-    plain = re.sub(r" +", " ", plain).strip()
-    return plain if len(plain) <= COMMENT_LENGTH else plain[: COMMENT_LENGTH - len(" ...")] + " ..."
+_member: ContextVar[str] = ContextVar("member", default="")
 
 
-COMMENT_LENGTH = 240
+def members() -> tuple[str, ...]:
+    """The hosts of several gateways that are not clustered; none where there is one gateway, or a cluster."""
+    if connections.section("gateway") is None:
+        return ()
+    connection = connections.gateway_connection()
+    several = len(connection.members) > 1 and not connection.cluster
+    return tuple(one.host for one in connection.members) if several else ()
+
+
+def first_member() -> str:
+    """The host of the only gateway, or of the first of several."""
+    if connections.section("gateway") is None:
+        return ""
+    return connections.gateway_connection().members[0].host
+
+
+def member() -> str:
+    """The one of several gateways that this thread works on; empty where there is one, or a cluster."""
+    return _member.get()
+
+
+def on_each(work: Callable[[], T]) -> dict[str, T]:
+    """Work on one gateway after the other: host → result. Where there is one, or a cluster: no name."""
+    found: dict[str, T] = {}
+    for host in members() or ("",):
+        token = _member.set(host)
+        try:
+            found[host] = work()
+        finally:
+            _member.reset(token)
+    return found
 
 
 def gateway() -> Gateway:
-    """The one live connection to the gateways of this process."""
-    return connections.only("gateway", Gateway, lambda: Gateway(connections.gateway_connection()))
+    """The one live connection to the gateway, or to the one of several that this thread works on."""
+    host = _member.get()
+    return connections.only(f"gateway {host}".strip(), Gateway, lambda: Gateway(_connection(host)))
+
+
+def _connection(host: str) -> GatewayConnection:
+    whole = connections.gateway_connection()
+    assert bool(host) is bool(members()), "several gateways are worked on with `on_each`"
+    chosen = tuple(one for one in whole.members if not host or one.host == host)
+    return whole.model_copy(update={"members": chosen})

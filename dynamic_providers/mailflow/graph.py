@@ -5,6 +5,7 @@ to that one mailbox (Microsoft Learn, «Role Based Access Control for Applicatio
 """
 
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import requests
 
@@ -13,6 +14,7 @@ from dynamic_providers.errors import clean
 from dynamic_providers.exchange.authority import Authority
 from dynamic_providers.exchange.clouds import CLOUDS, Cloud
 from dynamic_providers.exchange.errors import ExchangeError
+from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 from dynamic_providers.mailflow.errors import CannotLook, CannotSend
 from dynamic_providers.mailflow.message import Probe
@@ -25,6 +27,7 @@ HOSTS: Final = {
 }
 """Source: Microsoft Learn, «Microsoft Graph national cloud deployments»."""
 
+_LONGEST: Final = 600  # of what Graph says, in an error
 _LIMITED: Final = "limited to that mailbox by Exchange's RBAC for Applications, and grant admin consent"
 _FOLDERS: Final[tuple[tuple[str, Literal["inbox", "junk"]], ...]] = (
     ("inbox", "inbox"),
@@ -65,7 +68,7 @@ class Graph:
             "saveToSentItems": False,
         }
         try:
-            response = self._ask("POST", f"/users/{message.sender}/sendMail", body)
+            response = self._ask("POST", f"{_mailbox(message.sender)}/sendMail", body)
         except ExchangeError as error:
             raise CannotSend(error.what, where=self._where, fix=error.fix) from None
         if response.status_code in (401, 403):
@@ -85,11 +88,14 @@ class Graph:
 
     def folder(self, mailbox: str, message_id: str) -> Literal["inbox", "junk", "other", ""]:
         """Where the message lies; "" where it is not (yet). Raises CannotLook without the right to read."""
-        query = f"$filter=internetMessageId eq '{message_id}'&$select=parentFolderId,internetMessageId"
-        found = self._read(f"/users/{mailbox}/messages?{query}").get("value") or []
-        if not found:
+        wanted = quote("internetMessageId eq '{}'".format(message_id.replace("'", "''")))
+        query = f"$filter={wanted}&$select=parentFolderId,internetMessageId"
+        found = self._read(f"{_mailbox(mailbox)}/messages?{query}").get("value")
+        if not isinstance(found, list) or not found or not isinstance(found[0], dict):
             return ""
-        parent = str(found[0].get("parentFolderId", ""))
+        parent = str(found[0].get("parentFolderId") or "")
+        if not parent:
+            raise CannotLook("the answer does not say in which folder the message is", where=self._where)
         for name, ours in _FOLDERS:
             if parent.lower() == name or parent == self._folder_id(mailbox, name):
                 return ours
@@ -97,7 +103,7 @@ class Graph:
 
     def _folder_id(self, mailbox: str, name: str) -> str:
         if name not in self._folders:
-            self._folders[name] = str(self._read(f"/users/{mailbox}/mailFolders/{name}").get("id", ""))
+            self._folders[name] = str(self._read(f"{_mailbox(mailbox)}/mailFolders/{name}").get("id", ""))
         return self._folders[name]
 
     def _read(self, path: str) -> dict[str, Any]:
@@ -113,7 +119,10 @@ class Graph:
             )
         if response.status_code != 200:
             raise CannotLook(f"it answers {_said(response)}", where=self._where)
-        answer = response.json()
+        try:
+            answer = parsed(response.content)
+        except ValueError:
+            raise CannotLook("the answer is no JSON", where=self._where) from None
         return answer if isinstance(answer, dict) else {}
 
     def _ask(self, method: str, path: str, body: Any = None) -> requests.Response:
@@ -130,9 +139,14 @@ class Graph:
         return self._https.post(self._base + path, headers=headers, json=body)
 
 
+def _mailbox(address: str) -> str:
+    """A mailbox in a path: what stands before its @ may hold signs that mean something else there."""
+    return f"/users/{quote(address, safe='@')}"
+
+
 def _said(response: requests.Response) -> str:
     try:
-        error = response.json()["error"]
-        return clean(f"{response.status_code} {error['code']}: {error['message']}")
+        error = parsed(response.content)["error"]
+        return clean(f"{response.status_code} {error['code']}: {error['message']}")[:_LONGEST]
     except (ValueError, KeyError, TypeError):
         return str(response.status_code)

@@ -6,8 +6,8 @@ import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Final
@@ -16,8 +16,10 @@ from dynamic_providers.connections import connect_address
 from dynamic_providers.errors import clean
 from dynamic_providers.mailflow.errors import CannotLook
 from dynamic_providers.mailflow.mailflow_settings import OutsideImap
+from dynamic_providers.time_limit import Handle, TimeLimit
 
-_SECONDS: Final = 30.0
+ANSWER_SECONDS = 30.0  # without a byte
+LOOK_SECONDS = 120.0  # for all of a look
 _ADDRESS: Final = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]|\((?:[^()\s]* )?([0-9]+(?:\.[0-9]+){3})\)")
 _TLS: Final = re.compile(r"\bTLS ?v?(\d[\d._]*)|^.*\bwith (ESMTPS)A?\b(?!.*\bTLS ?v?\d)", re.IGNORECASE)
 
@@ -49,8 +51,13 @@ class Arrived:
 class _Imap(imaplib.IMAP4_SSL):
     """Connects where the lab's file leads; name and certificate stay those of the host."""
 
+    def __init__(self, there: OutsideImap, context: ssl.SSLContext, wires: list[Handle]) -> None:
+        self._wires = wires
+        super().__init__(there.host, there.port, ssl_context=context, timeout=ANSWER_SECONDS)
+
     def _create_socket(self, timeout: float | None) -> socket.socket:
         wire = socket.create_connection(connect_address(self.host, self.port), timeout=timeout)
+        self._wires.append(Handle(wire))
         context: ssl.SSLContext = self.ssl_context
         return context.wrap_socket(wire, server_hostname=self.host)
 
@@ -85,31 +92,49 @@ class OutsideMailbox:
 
     @contextmanager
     def _open(self) -> Iterator[_Imap]:
-        try:
-            context = ssl.create_default_context()
-            if self._ca_bundle:  # besides the public authorities: a mailbox outside has one of theirs
-                context.load_verify_locations(self._ca_bundle)
-            imap = _Imap(self._imap.host, self._imap.port, ssl_context=context, timeout=_SECONDS)
-        except (OSError, imaplib.IMAP4.error) as error:
-            raise CannotLook(
-                f"no connection: {error}", where=self._where, fix="check checks.imap: host and port"
-            ) from None
-        try:
+        what, fix, wires = "no connection", "check checks.imap: host and port", list[Handle]()
+        with TimeLimit(LOOK_SECONDS, lambda: _cut(wires)) as limit:
             try:
-                imap.login(self._imap.user, self._password)
-            except imaplib.IMAP4.error as error:
-                raise CannotLook(
-                    f"the login is refused: {error}",
-                    where=self._where,
-                    fix="check checks.imap.user and PROBE_IMAP_PASSWORD (an app password, where the provider "
-                    "has such)",
-                ) from None
-            yield imap
-        except (OSError, imaplib.IMAP4.error) as error:
-            raise CannotLook(f"the connection broke: {error}", where=self._where) from None
-        finally:
-            with suppress(OSError, imaplib.IMAP4.error):  # broken already: nothing is left to say
-                imap.logout()
+                imap = _Imap(self._imap, self._context(), wires)
+                what, fix = "the connection broke", "try again later"
+                with closing(imap.file), closing(imap.sock):
+                    self._log_in(imap)
+                    yield imap
+                    imap.logout()
+            except (OSError, imaplib.IMAP4.error) as error:
+                says = f"not done within {LOOK_SECONDS:g} s" if limit.passed else f"{what}: {_said(error)}"
+                raise CannotLook(says, where=self._where, fix=fix) from None
+            finally:
+                for wire in wires:
+                    wire.close()
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._ca_bundle:  # besides the public authorities: a mailbox outside has one of theirs
+            context.load_verify_locations(self._ca_bundle)
+        return context
+
+    def _log_in(self, imap: _Imap) -> None:
+        try:
+            imap.login(self._imap.user, self._password)
+        except imaplib.IMAP4.abort:
+            raise  # no refusal: the connection broke
+        except imaplib.IMAP4.error as error:
+            raise CannotLook(
+                f"the login is refused: {error}",
+                where=self._where,
+                fix="check checks.imap.user and PROBE_IMAP_PASSWORD (an app password, where the provider "
+                "has such)",
+            ) from None
+
+
+def _cut(wires: Iterable[Handle]) -> None:
+    for wire in wires:
+        wire.cut()
+
+
+def _said(error: Exception) -> str:
+    return f"no answer within {ANSWER_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
 
 
 def _step(line: str) -> Step:

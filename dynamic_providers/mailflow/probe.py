@@ -1,11 +1,12 @@
 """SMTP from this machine, as any server on the internet would speak it; each reply kept word by word."""
 
+import contextlib
 import ipaddress
 import smtplib
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,9 +15,11 @@ from dynamic_providers.errors import clean
 from dynamic_providers.mailflow.message import Probe
 from dynamic_providers.mailflow.proxy_header import proxy_header
 from dynamic_providers.mailflow.ssh_way import SshWay
+from dynamic_providers.time_limit import Handle, TimeLimit
 
-_CONNECT_SECONDS: Final = 20.0
-_REPLY_SECONDS: Final = 120.0  # a gateway that looks our name up takes its time
+CONNECT_SECONDS = 20.0
+REPLY_SECONDS = 120.0  # a gateway that looks our name up takes its time
+TALK_SECONDS = 300.0  # for all of a message
 _SMTP: Final = 25
 _SOURCE_PORT: Final = 40025  # told in a PROXY header; nobody connects back to it
 
@@ -53,9 +56,9 @@ class Answer:
 class _Session(smtplib.SMTP):
     """smtplib on a connection that is there already."""
 
-    def __init__(self, wire: socket.socket, host: str, helo: str) -> None:
+    def __init__(self, wire: socket.socket, host: str, helo: str, seconds: float) -> None:
         self._wire = wire
-        super().__init__(local_hostname=helo, timeout=_REPLY_SECONDS)
+        super().__init__(local_hostname=helo, timeout=seconds)
         self._host = host  # what STARTTLS asks the server's certificate for
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
@@ -66,26 +69,42 @@ class _Session(smtplib.SMTP):
 class Smtp:
     """Sends probes straight to an address, or through a host by SSH."""
 
-    def __init__(self, helo: str, way: SshWay | None = None) -> None:
+    def __init__(
+        self,
+        helo: str,
+        way: SshWay | None = None,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        reply_seconds: float = REPLY_SECONDS,
+    ) -> None:
         self._helo, self._way = helo, way
+        self._connect_seconds, self._reply_seconds = connect_seconds, reply_seconds
 
     def send(self, message: Probe, host: str, address: str, *, stack: str | None = None) -> Answer:
         """Send to an IPv4 address; `host` is the name it was reached by. Never raises for what it answers."""
-        return self._talk(message.sender, message.recipient, message.content(stack), host, address)
+        sent = (message.sender, message.recipient, message.content(stack))
+        return self._talk(host, address, lambda talk: talk.deliver(*sent))
 
     def ask(self, sender: str, recipient: str, host: str, address: str) -> Answer:
         """Whether it would take mail for a recipient: nothing is sent."""
-        return self._talk(sender, recipient, None, host, address)
+        return self._talk(host, address, lambda talk: talk.deliver(sender, recipient, None))
 
-    def _talk(self, sender: str, recipient: str, content: bytes | None, host: str, address: str) -> Answer:
+    def greet(self, host: str, address: str) -> Answer:
+        """Whether it talks with this machine at all: greeting and EHLO, nothing else."""
+        return self._talk(host, address, _Talk.greet)
+
+    def _talk(self, host: str, address: str, what: "Callable[[_Talk], Answer]") -> Answer:
         try:
             wire = self._connect(address)
         except OSError as error:
             timed_out = isinstance(error, TimeoutError)
-            reason = f"no connection within {_CONNECT_SECONDS:g} s" if timed_out else _reason(error)
+            reason = f"no connection within {self._connect_seconds:g} s" if timed_out else _reason(error)
             return Answer(0, reason, "connect", host, address, timed_out=timed_out)
-        talk = _Talk(_Session(wire, host, self._helo), host, address)
-        return talk.deliver(sender, recipient, content)
+        with contextlib.closing(Handle(wire)) as handle, TimeLimit(TALK_SECONDS, handle.cut) as limit:
+            answer = what(_Talk(_Session(wire, host, self._helo, self._reply_seconds), host, address))
+        if answer.accepted or not limit.passed:
+            return answer
+        return replace(answer, code=0, text=f"not done within {TALK_SECONDS:g} s")
 
     def reaches(self, address: str) -> bool:
         """Whether anything answers on port 25 of an address."""
@@ -104,7 +123,7 @@ class Smtp:
         if self._way is not None:
             return self._way.open(address, _SMTP)
         way = connect_way(address, _SMTP)
-        wire = socket.create_connection((way.host, way.port), timeout=_CONNECT_SECONDS)
+        wire = socket.create_connection((way.host, way.port), timeout=self._connect_seconds)
         if way.proxy:
             wire.sendall(proxy_header(way.source, _SOURCE_PORT, str(ipaddress.IPv4Address(address)), _SMTP))
         return wire
@@ -117,10 +136,17 @@ class _Talk:
         self._session, self._host, self._address = session, host, address
         self._stage, self._tls, self._cipher = "greeting", "", ""
 
+    def greet(self) -> Answer:
+        """The first two stages."""
+        session = self._session
+        return self._through(
+            ("greeting", lambda: session.connect(self._address, _SMTP)), ("EHLO", session.ehlo)
+        )
+
     def deliver(self, sender: str, recipient: str, content: bytes | None) -> Answer:
         """Go through all stages; the first reply that is no «yes» ends it. No content: nothing is sent."""
         session = self._session
-        stages: tuple[tuple[str, Callable[[], tuple[int, bytes | str]]], ...] = (
+        return self._through(
             ("greeting", lambda: session.connect(self._address, _SMTP)),
             ("EHLO", session.ehlo),
             ("STARTTLS", self._start_tls),
@@ -128,7 +154,9 @@ class _Talk:
             ("RCPT TO", lambda: session.rcpt(recipient)),
             ("message", lambda: session.rset() if content is None else session.data(content)),
         )
-        code, said = 0, ""
+
+    def _through(self, *stages: tuple[str, Callable[[], tuple[int, bytes | str]]]) -> Answer:
+        session, code, said = self._session, 0, ""
         try:
             for self._stage, step in stages:
                 code, text = step()
@@ -139,7 +167,9 @@ class _Talk:
             self._stage = "DATA"
             code, said = error.smtp_code, _text(error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
-            code, said = 0, f"the connection broke: {_reason(error)}"
+            silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+            within = f"no answer within {session.timeout:g} s"
+            code, said = 0, within if silent else f"the connection broke: {_reason(error)}"
         finally:
             session.close()
         return Answer(
@@ -170,8 +200,6 @@ def _text(said: bytes | str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return error.strerror if error.strerror and "lead" in error.strerror else "connection refused"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__

@@ -4,16 +4,13 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import paramiko
 
-from dynamic_providers import connections
-from dynamic_providers.gateway.ssh import fingerprint
+from dynamic_providers.gateway.ssh import SSH_SECONDS, GatewayError, open_by_key
 from dynamic_providers.mailflow.errors import CannotSend
 from dynamic_providers.mailflow.mailflow_settings import ProbeVia
 
-_SECONDS = 20.0
 _BLOCK = 32768
 
 
@@ -32,7 +29,9 @@ class SshWay:
         """
         transport = self._connected()
         try:
-            channel = transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=_SECONDS)
+            channel = transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=SSH_SECONDS
+            )
         except paramiko.ChannelException as error:
             raise ConnectionRefusedError(
                 error.code, f"{self._via.host} does not lead there: {error.text}"
@@ -53,52 +52,16 @@ class SshWay:
             return self._transport
 
     def _connect(self) -> paramiko.Transport:
-        via = self._via
-        where = f"probe host {via.host}"
+        where = f"probe host {self._via.host}"
         try:
-            wire = socket.create_connection(connections.connect_address(via.host, via.port), _SECONDS)
-            transport = paramiko.Transport(wire)
-            transport.start_client(timeout=_SECONDS)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise CannotSend(
-                f"no SSH connection: {error}", where=where, fix="check the setting checks.via"
-            ) from None
-        seen = fingerprint(transport.get_remote_server_key())
-        if seen != via.host_key:
-            transport.close()
-            raise CannotSend(
-                f"its host key is not the expected one: it shows {seen}",
-                where=where,
-                fix="ask its owner whether the key was changed; only then put it into checks.via.hostKey",
+            return open_by_key(
+                self._via,
+                where,
+                "checks.via.hostKey",
+                "check GATEWAY_KEY_FILE and that host's authorized_keys",
             )
-        try:
-            transport.auth_publickey(via.user, _key(where))
-        except (paramiko.SSHException, EOFError, OSError):
-            transport.close()
-            raise CannotSend(
-                f"user «{via.user}» with this key is refused",
-                where=where,
-                fix="check GATEWAY_KEY_FILE and that host's authorized_keys",
-            ) from None
-        transport.set_keepalive(30)
-        return transport
-
-
-def _key(where: str) -> paramiko.PKey:
-    file = connections.credential("GATEWAY_KEY_FILE")
-    if not file:
-        raise CannotSend("there is no key to log in with", where=where, fix="set GATEWAY_KEY_FILE")
-    passphrase = connections.credential("GATEWAY_KEY_PASSPHRASE")
-    try:
-        # paramiko's annotation wants text, what it calls wants bytes.
-        secret = passphrase.encode() if passphrase else None
-        return paramiko.PKey.from_path(Path(file).expanduser(), secret)  # type: ignore[arg-type]
-    except (OSError, ValueError, TypeError, paramiko.SSHException):
-        raise CannotSend(
-            "the key in GATEWAY_KEY_FILE cannot be used",
-            where=where,
-            fix="it must be a readable private key; one with a passphrase needs GATEWAY_KEY_PASSPHRASE",
-        ) from None
+        except GatewayError as error:
+            raise CannotSend(error.what, where=where, fix=error.fix) from None
 
 
 def _as_socket(channel: paramiko.Channel) -> socket.socket:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dynamic_providers.errors import clean, register_secret
 from dynamic_providers.exchange.errors import ExchangeError
+from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 from dynamic_providers.field_types import HttpsUrl
 from dynamic_providers.field_types import Path as FilePath
@@ -25,6 +26,7 @@ _PREFIX: Final = {"manager": "/sma/api/v2.0", "gateway": "/esa/api/v2.0"}
 _SLACK: Final = timedelta(minutes=15)  # clocks differ
 _PAGE: Final = 20
 _PAGES: Final = 5
+_LONGEST: Final = 600  # of what it says, in an error
 
 
 class TrackingConnection(Model):
@@ -69,7 +71,7 @@ class Tracking:
                 "subjectfilterOperator": "contains",
                 "subjectfilterValue": word,
             }
-            some = [_attributes(one) for one in self._data("messages", asked) or []]
+            some = [_attributes(one) for one in _several(self._data("messages", asked))]
             rows += some
             if len(some) < _PAGE:
                 break
@@ -188,7 +190,7 @@ def _several(value: Any) -> Iterable[Any]:
 
 
 def _lines(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in detail.get("summary") or [] if isinstance(one, Mapping)]
+    return [one for one in _several(detail.get("summary")) if isinstance(one, Mapping)]
 
 
 def _status(value: Any) -> str:
@@ -206,7 +208,7 @@ def _sending_ip(detail: Mapping[str, Any]) -> str:
 
 def _json(response: requests.Response, where: str) -> Mapping[str, Any]:
     try:
-        answer = response.json()
+        answer = parsed(response.content)
     except ValueError:
         raise CannotLook("the answer is no JSON", where=where) from None
     if not isinstance(answer, Mapping):
@@ -216,7 +218,7 @@ def _json(response: requests.Response, where: str) -> Mapping[str, Any]:
 
 def _said(response: requests.Response) -> str:
     try:
-        error = response.json()["error"]
-        return clean(str(error.get("explanation") or error.get("message")))
+        error = parsed(response.content)["error"]
+        return clean(str(error.get("explanation") or error.get("message")))[:_LONGEST]
     except (ValueError, KeyError, TypeError, AttributeError):
         return "no reason given"

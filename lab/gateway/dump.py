@@ -10,7 +10,7 @@ from lab.gateway.commands.smtproutes import render_targets
 from lab.gateway.filter_check import parse
 from lab.gateway.filter_language import Comparison, Value
 from lab.gateway.filter_text import Layout, render
-from lab.gateway.state import ATTRIBUTES, Configuration, Destination, Listener, SenderGroup, State
+from lab.gateway.state import ATTRIBUTES, Configuration, Delivery, Destination, Listener, SenderGroup, State
 
 
 def dump_state(state: State, cluster: str = "") -> str:
@@ -115,6 +115,7 @@ def _recipients(listener: Listener) -> list[str]:
             f"  response: {entry.response}",
             f"  bypass receiving control: {'yes' if entry.bypass_receiving else 'no'}",
             f"  bypass LDAP accept: {'yes' if entry.bypass_ldap else 'no'}",
+            *(["  bypass call-ahead: yes"] if entry.bypass_call_ahead else []),
         ]
     return lines
 
@@ -153,10 +154,14 @@ def _ssl(tables: Configuration) -> list[str]:
 
 
 def _delivery(tables: Configuration) -> list[str]:
+    delivery, usual = tables.delivery, Delivery()
+    limits = (delivery.concurrency, delivery.tls_concurrency)
+    changed = limits != (usual.concurrency, usual.tls_concurrency)
     return [
         "delivery",
-        f"  interface: {tables.delivery.interface}",
-        f"  possible delivery: {'yes' if tables.delivery.possible_delivery else 'no'}",
+        f"  interface: {delivery.interface}",
+        f"  possible delivery: {'yes' if delivery.possible_delivery else 'no'}",
+        *([f"  concurrency: {limits[0]}, with TLS {limits[1]}"] if changed else []),
     ]
 
 

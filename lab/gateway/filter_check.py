@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lab.gateway.filter_language import Call, Comparison, Filter, FilterError, Value, actions, read, tests
 from lab.gateway.filter_words import ACTIONS, PATTERN_RULES, RESERVED, RULES, Word
@@ -10,6 +11,12 @@ from lab.gateway.filter_words import ACTIONS, PATTERN_RULES, RESERVED, RULES, Wo
 
 def parse(text: str) -> list[Filter]:
     """The filters of a script. FilterError says what is wrong, and where."""
+    return list(_checked(text))
+
+
+@lru_cache(maxsize=256)
+def _checked(text: str) -> list[Filter]:
+    """Kept, since the same few texts are read for each listing, dump and message."""
     filters = read(text)
     for one in filters:
         _check_name(one.name)

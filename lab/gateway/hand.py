@@ -23,6 +23,7 @@ async def type_lines(port: int, user: str, password: str, lines: Sequence[str], 
     connection = await asyncssh.connect(
         "127.0.0.1",
         port,
+        client_factory=lambda: _Login(password),
         username=user,
         password=password,
         known_hosts=None,
@@ -41,6 +42,25 @@ async def type_lines(port: int, user: str, password: str, lines: Sequence[str], 
         await connection.wait_closed()
 
 
+class _Login(asyncssh.SSHClient):
+    """Gives the password whatever the prompt says; asyncssh by itself wants the word in it."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password
+
+    def kbdint_auth_requested(self) -> str:
+        return ""
+
+    def kbdint_challenge_received(
+        self,
+        name: str,  # noqa: ARG002 - asyncssh's signature
+        instructions: str,  # noqa: ARG002 - asyncssh's signature
+        lang: str,  # noqa: ARG002 - asyncssh's signature
+        prompts: Sequence[tuple[str, bool]],
+    ) -> list[str]:
+        return [self._password for _ in prompts]
+
+
 class _Hand:
     def __init__(self, process: asyncssh.SSHClientProcess[str], prompts: re.Pattern[str]) -> None:
         self._process = process
@@ -50,6 +70,10 @@ class _Hand:
     async def type(self, lines: Sequence[str]) -> str:
         scripting = False
         await self._prompt()
+        while self._seen.endswith("]> "):  # the login asks something: as it is preset
+            start = len(self._seen)
+            self._process.stdin.write("\n")
+            await self._prompt(start)
         for line in lines:
             start = len(self._seen)
             self._process.stdin.write("\x03" if line == "^C" else line + "\n")

@@ -10,7 +10,7 @@ import asyncssh
 
 from lab.gateway.keys import fingerprint, host_key, practice_key
 from lab.gateway.listening import Door, Loop, Options
-from lab.journal import Journal
+from lab.journal import Broken, Journal
 
 
 class JumpHost:
@@ -76,7 +76,7 @@ class _Forwarder(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        self._jump.journal.record("jump", "connect")
+        self._record("connect")
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's hook
         return True
@@ -104,6 +104,13 @@ class _Forwarder(asyncssh.SSHServer):
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "administratively prohibited"
             )
-        self._jump.journal.record("jump", "forward", to=f"{dest_host}:{dest_port}")
+        self._record("forward", to=f"{dest_host}:{dest_port}")
         forwarding = self._connection.forward_connection("127.0.0.1", local)
         return cast("Awaitable[asyncssh.SSHTCPSession[bytes]]", forwarding)
+
+    def _record(self, kind: str, **detail: object) -> None:
+        try:
+            self._jump.journal.record("jump", kind, **detail)
+            self._jump.journal.answering("jump")
+        except Broken:
+            self._connection.abort()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from lab.journal import Broken
+
 if TYPE_CHECKING:
     from lab.gateway.member import Member
     from lab.gateway.server import LabGateway
@@ -22,11 +24,12 @@ class Login(asyncssh.SSHServer):
         self._gateway = gateway
         self._member = member
         self._user = ""
+        self._noticed = False
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        self._gateway.journal.record(self._member.channel, "connect")
+        self._record("connect")
 
     def begin_auth(self, username: str) -> bool:
         self._user = username
@@ -50,10 +53,24 @@ class Login(asyncssh.SSHServer):
         lang: str,  # noqa: ARG002 - asyncssh's signature
         submethods: str,  # noqa: ARG002 - asyncssh's signature
     ) -> KbdIntChallenge:
-        return "", "", "", [("Password:", False)]
+        texts = self._gateway.profile
+        place = {"user": self._user, "host": self._member.host}
+        prompt = texts.text("keyboard_prompt", **place)
+        return (
+            texts.text("keyboard_name"),
+            texts.text("keyboard_instructions", **place),
+            "",
+            [(prompt, False)],
+        )
 
-    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool | KbdIntChallenge:
+        if self._noticed and not responses:
+            return self._outcome("keyboard-interactive", True)  # noqa: FBT003 - the one truth value it takes
         good = len(responses) == 1 and self._gateway.may_log_in(username, responses[0])
+        if good and self._gateway.keyboard_notice:
+            self._noticed = True
+            days = self._gateway.password_days
+            return "", self._gateway.profile.text("password_expires", days=days), "", []
         return self._outcome("keyboard-interactive", good)
 
     def public_key_auth_supported(self) -> bool:
@@ -72,10 +89,15 @@ class Login(asyncssh.SSHServer):
     _method: str | None = None
 
     def _outcome(self, method: str, good: bool) -> bool:  # noqa: FBT001 - private, one meaning
-        channel = self._member.channel
         if good:
             self._method = method
-            self._gateway.journal.record(channel, "login", user=self._user, method=method)
-        else:
-            self._gateway.journal.record(channel, "login-failed", user=self._user, method=method)
+        self._record("login" if good else "login-failed", user=self._user, method=method)
         return good
+
+    def _record(self, kind: str, **detail: object) -> None:
+        try:
+            self._gateway.journal.record(self._member.channel, kind, **detail)
+            self._gateway.journal.answering(self._member.channel)
+        except Broken:
+            assert self._connection is not None, "nothing is recorded before a connection is made"
+            self._connection.abort()

@@ -49,7 +49,10 @@ async def run_menu(
         if command and await session.notice(command, "verb"):
             one_line = False
             continue
-        await _act(session, handlers[verb], rest)
+        if verb in handlers:
+            await _act(session, handlers[verb], rest)
+        else:
+            await session.console.tell("not_emulated", word=verb)
         if one_line:
             return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ class Profile:
         return [Step(id=key, **steps[key]) for key in self.data["dialogues"][name]]
 
     @property
+    def refused(self) -> str:
+        """Why no stack can be set up there; nothing where one can."""
+        return str(self.data.get("refused", ""))
+
+    @property
     def hosts(self) -> list[str]:
         """The host names of the members."""
         return [str(member["host"]) for member in self.data["estate"]["members"]]
@@ -109,6 +115,19 @@ def load_profile(name: str) -> Profile:
     if name not in profile_names():
         raise LookupError(f"no release profile «{name}»; there are {', '.join(profile_names())}")
     return Profile(name, copy.deepcopy(_read(name)))
+
+
+def another_gateway(profile: Profile, number: int) -> Profile:
+    """The same release on a further machine that is in no cluster with the first: `esa2…` for number 1."""
+    data = copy.deepcopy(profile.data)
+    [first, *_] = data["estate"]["members"]
+    name, _, domain = first["host"].partition(".")
+    addresses = {key: str(ip_address(first[key]) + number) for key in ("data1", "data2")}
+    host = f"{name.rstrip('1')}{number + 1}.{domain}"
+    data["estate"] |= {
+        "members": [{**first, **addresses, "host": host, "serial": f"{first['serial']}{number}"}]
+    }
+    return Profile(profile.name, data)
 
 
 def profile_names() -> list[str]:

@@ -33,7 +33,7 @@ from lab.gateway.session import Session
 from lab.gateway.starting import starting_state
 from lab.gateway.state import Level, State
 from lab.gateway.switches import Switches
-from lab.journal import Journal
+from lab.journal import Broken, Journal
 
 if TYPE_CHECKING:
     from lab.gateway.mail.service import Contexts, GatewayMail
@@ -268,11 +268,14 @@ class LabGateway(Switches):
                 await session.shell()
             else:
                 await session.execute(process.command)
+        except Broken:
+            process.channel.get_connection().abort()
         except Exception as broken:
             # A defect of the lab itself: the test that met it must fail, not see a closed session.
             self.errors.append(broken)
             raise
         finally:
+            session.terminal.flush()
             self.sessions.remove(session)
             self.journal.record(member.channel, "disconnect", pending=bool(session.pending))
             process.exit(0)

@@ -44,7 +44,7 @@ class Session:
         self.user = str(process.get_extra_info("username"))
         self.peer = str((process.get_extra_info("peername") or ("127.0.0.1",))[0])
         self.since = time.time()
-        self.terminal = Terminal(process, gateway)
+        self.terminal = Terminal(process, gateway, lambda: gateway.journal.answering(member.channel))
         self.console = Console(self.terminal, self.profile, gateway, self.record)
         self.mode: Level = ("machine", member.host) if self.profile.cluster else BASE
         self.pending = Pending(gateway)
@@ -199,20 +199,32 @@ class Session:
 
     async def _welcome(self) -> None:
         release = self.profile.setting("release")
+        await self.console.tell("login_banner", host=self.member.host)
         await self.console.tell("last_login", date=now(), peer=self.peer)
         await self.console.tell("welcome", **release)
         await self.console.say()
         if self.gateway.password_expired:
+            await self.console.tell("password_expired")
+            await self._renew_password()
+        elif self.gateway.password_days:
+            await self._warn_of_expiry()
+
+    async def _warn_of_expiry(self) -> None:
+        days = self.gateway.password_days
+        await self.console.tell("password_expires", days=days)
+        if self.gateway.password_question and await self.console.confirm(
+            self.profile.text("password_now"), default=False
+        ):
             await self._renew_password()
 
     async def _renew_password(self) -> None:
-        await self.console.tell("password_expired")
         while True:
             new = await self.terminal.read_line(self.profile.text("new_password"), hidden=True)
             again = await self.terminal.read_line(self.profile.text("new_password_again"), hidden=True)
             if new == again and len(new) >= 8 and new != self.gateway.password:
                 self.gateway.password = new
                 self.gateway.password_expired = False
+                self.gateway.password_days = 0
                 return
             await self.console.tell("password_refused")
 

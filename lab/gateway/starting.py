@@ -29,17 +29,20 @@ Data = dict[str, Any]
 def starting_state(profile: Profile) -> State:
     """Other customers' entries, and the tables as the appliance ships them."""
     start: Data = copy.deepcopy(profile.data["start"])
-    return State(
+    state = State(
         Configuration(
             routes={domain: parse_targets(hosts) for domain, hosts in start["routes"].items()},
             destinations={entry["domain"]: Destination(**entry) for entry in start["destinations"]},
             listeners=[_listener(listener, start) for listener in start["listeners"]],
             filters=[_filter(text) for text in start["filters"]],
             ssl={service: Tls(**tls) for service, tls in start["ssl"].items()},
-            delivery=Delivery(),
+            delivery=Delivery(**start.get("delivery", {})),
             interfaces=["Data 1", "Data 2", "Management"],
         )
     )
+    for kind, name, command in profile.data["estate"].get("overrides", []):
+        state.override((kind, name), command, state.base)
+    return state
 
 
 def _listener(data: Data, start: Data) -> Listener:

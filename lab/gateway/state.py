@@ -98,6 +98,7 @@ class Recipient:
     response: str = ""
     bypass_receiving: bool = False
     bypass_ldap: bool = False
+    bypass_call_ahead: bool = False
 
 
 @dataclass
@@ -151,6 +152,8 @@ class Delivery:
 
     interface: str = "Auto"
     possible_delivery: bool = True
+    concurrency: int = 10_000
+    tls_concurrency: int = 100
 
 
 @dataclass

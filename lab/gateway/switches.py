@@ -40,6 +40,12 @@ class Switches:
     newline: str = "\r\n"
     idle_seconds: float = 0.0
     """0 = never logged out for being idle."""
+    line_pieces: tuple[int, ...] = ()
+    """How many bytes arrive at a time, one size after the other and over again; none = all at once."""
+    line_seconds: float = 0.0
+    """Between two pieces."""
+    prompt_seconds: float = 0.0
+    """How long a prompt is behind the text before it."""
 
     # Dialogues.
     asks_again: bool = True
@@ -47,6 +53,10 @@ class Switches:
     strange_question: bool = False
     new_group_lands: str = "last"
     """A new sender group: `last` (before ALL) or `first`."""
+    policies_first: bool = False
+    """Policies stand above sender groups where one of both is chosen, and above the plain behaviours."""
+    clear_asks: bool = True
+    """`clear` asks whether one is sure."""
     print_priority_zero: bool = False
     notice: str = "command"
     """In a cluster, the notice about a mode without settings comes after the `command` or the `verb`."""
@@ -55,8 +65,14 @@ class Switches:
 
     # Logging in.
     auth_methods: tuple[str, ...] = ("password", "keyboard-interactive", "publickey")
+    keyboard_notice: bool = False
+    """Keyboard-interactive ends with a message that asks for nothing, as PAM sends it."""
     password_expired: bool = False
     """At a terminal it must be changed first; without one the session ends."""
+    password_days: int = 0
+    """The login warns that the password expires in so many days; 0 = it does not."""
+    password_question: bool = False
+    """The warning asks at once whether to change it."""
     host_key_seed: str = ""
     """Anything here gives other host keys, as if somebody stood in between."""
     sha1_only: bool = False
@@ -68,6 +84,8 @@ class Switches:
     # Cluster.
     disconnected: set[str] = field(default_factory=set)
     """Hosts of members that the cluster cannot reach."""
+    disconnected_mode: bool = False
+    """Their mode can be entered all the same: only `clusterconfig` tells."""
 
     # Mail.
     delivery_interface: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
+from collections.abc import Callable
 
 import asyncssh
 
@@ -29,12 +30,22 @@ class IdleTooLong(Exception):
 class Terminal:
     """A line terminal on a channel; with a PTY it echoes, wraps and pages, without one it does none of it."""
 
-    def __init__(self, process: asyncssh.SSHServerProcess[bytes], switches: Switches) -> None:
+    def __init__(
+        self,
+        process: asyncssh.SSHServerProcess[bytes],
+        switches: Switches,
+        answering: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`answering` is called before anything but an echo leaves."""
         self._process = process
         self._switches = switches
+        self._answering = answering
         self._typed = bytearray()
         self._after_cr = False
         self._rows = 0
+        self._pieces = 0
+        self._piece = 0  # bytes of the present piece that are still to come
+        self._shown = bytearray()
         self.pty = process.term_type is not None
         self._columns, self._height = process.term_size[:2]
 
@@ -59,12 +70,15 @@ class Terminal:
             for piece in self.wrapped(line):
                 if self.page and self._rows >= self.page:
                     await self._pause()
-                self._write(piece + self._switches.newline)
+                await self._write(piece + self._switches.newline)
                 self._rows += 1
 
     async def read_line(self, prompt: str = "", *, hidden: bool = False) -> str:
         """Show a prompt and read a line. Raises Interrupted, Disconnected or IdleTooLong."""
-        self._write(prompt)
+        if prompt and self._switches.prompt_seconds:
+            self.flush()
+            await asyncio.sleep(self._switches.prompt_seconds)
+        await self._write(prompt)
         self._rows = 0
         line = bytearray()
         echo = self.pty and self._switches.echo and not hidden
@@ -76,13 +90,13 @@ class Terminal:
             self._after_cr = key == CR
             if key in {CR, LF}:
                 if self.pty:
-                    self._write(self._switches.newline)
+                    await self._write(self._switches.newline)
                 return line.decode("utf-8", "replace")
-            self._edit(line, key, echo=echo)
+            await self._edit(line, key, echo=echo)
 
-    def _edit(self, line: bytearray, key: int, *, echo: bool) -> None:
+    async def _edit(self, line: bytearray, key: int, *, echo: bool) -> None:
         if key == CTRL_C and self.pty:
-            self._write("^C" + self._switches.newline)
+            await self._write("^C" + self._switches.newline)
             raise Interrupted
         if key == CTRL_D and self.pty:
             if not line:
@@ -90,19 +104,19 @@ class Terminal:
         elif key in BACKSPACE and self.pty:
             if line:
                 del line[-1]
-                self._write("\b \b" if echo else "")
+                await self._write("\b \b" if echo else "")
         elif key == KILL_LINE and self.pty:
-            self._write("\b \b" * len(line) if echo else "")
+            await self._write("\b \b" * len(line) if echo else "")
             line.clear()
         else:
             line.append(key)
             if echo:
-                self._process.stdout.write(bytes([key]))
+                self._shown.append(key)
 
     async def _pause(self) -> None:
-        self._write(PAGER)
+        await self._write(PAGER)
         key = await self._key()
-        self._write("\r" + " " * len(PAGER) + "\r")
+        await self._write("\r" + " " * len(PAGER) + "\r")
         self._rows = 0
         if key == CTRL_C:
             raise Interrupted
@@ -114,6 +128,7 @@ class Terminal:
 
     async def _receive(self) -> bytes:
         limit = self._switches.idle_seconds or None
+        self.flush()
         try:
             await self._process.stdout.drain()
             data = await asyncio.wait_for(self._process.stdin.read(4096), limit)
@@ -134,9 +149,30 @@ class Terminal:
             raise Disconnected
         return data
 
-    def _write(self, text: str) -> None:
-        if text and not self._process.stdout.is_closing():
-            self._process.stdout.write(text.encode())
+    async def _write(self, text: str) -> None:
+        self._answering()
+        if not text or self._process.stdout.is_closing():
+            return
+        data = text.encode()
+        if not self.pty or not self._switches.line_pieces:
+            self._shown += data
+            return
+        self.flush()
+        while data and not self._process.stdout.is_closing():
+            if not self._piece:
+                await asyncio.sleep(self._switches.line_seconds)
+                self._piece = self._switches.line_pieces[self._pieces % len(self._switches.line_pieces)]
+                self._pieces += 1
+            part = data[: self._piece]
+            self._process.stdout.write(part)
+            self._piece -= len(part)
+            data = data[len(part) :]
+
+    def flush(self) -> None:
+        """Send what was shown; it waits till something is read, or each letter's echo is a packet."""
+        if self._shown and not self._process.stdout.is_closing():
+            self._process.stdout.write(bytes(self._shown))
+        self._shown.clear()
 
     def wrapped(self, line: str) -> list[str]:
         """The line as it is broken at the width. A prompt never is: the terminal itself breaks it."""

@@ -22,7 +22,7 @@ from lab.internet.resolver import Resolver
 from lab.internet.update import Refused, apply
 from lab.internet.wire import failure, fill, name_of, rrset, sized
 from lab.internet.zones import Found, Zones
-from lab.journal import Journal
+from lab.journal import Broken, Journal
 
 NOT_AUTHENTIC: dict[type[Exception], dns.rcode.Rcode] = {
     dns.message.UnknownTSIGKey: dns.rcode.BADKEY,
@@ -63,6 +63,14 @@ class Authority:
     def answer(self, wire: bytes, *, datagram: bool) -> bytes | None:
         if self.switches.drop:
             return None
+        try:
+            reply = self._answer(wire, datagram=datagram)
+            self._journal.answering("dns")
+        except Broken:
+            return None
+        return reply
+
+    def _answer(self, wire: bytes, *, datagram: bool) -> bytes | None:
         signed = _Signed(self.key)
         try:
             message = dns.message.from_wire(wire, keyring=signed)
@@ -97,6 +105,8 @@ class Authority:
 
     def _update(self, message: dns.update.UpdateMessage) -> dns.rcode.Rcode:
         """Carry out an update; its code. Unsigned ones are refused."""
+        zone = name_of(message.question[0].name) if message.question else ""
+        self._journal.record("dns", "update-asked", zone=zone)
         code, changes = dns.rcode.REFUSED, list[str]()
         if message.had_tsig and not self.switches.refuse_update:
             try:

@@ -29,6 +29,8 @@ class Fault:
     when: When = "before"
     skip: int = 0
     retry_after: int = 1
+    reply: Reply | None = None
+    """Given as it is, instead of one of NAMES: what nobody would send who means well."""
 
     def meets(self, cmdlet: str) -> bool:
         """Whether a call of this cmdlet is meant."""
@@ -62,6 +64,13 @@ class Faults:
             self._faults.append(fault)
         return fault
 
+    def reply(self, cmdlet: str, reply: Reply, times: int = 1) -> Fault:
+        """Make the next calls answer with exactly this."""
+        fault = Fault(cmdlet, "reply", times, reply=reply)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
     def clear(self) -> None:
         """No more faults."""
         with self._lock:
@@ -83,7 +92,7 @@ class Faults:
 
 def answer(fault: Fault, path: str, rendering: Rendering) -> Reply:
     """What the caller gets instead of its answer."""
-    made = NAMES[fault.error](fault, path)
+    made = fault.reply or NAMES[fault.error](fault, path)
     return made if isinstance(made, Reply) else errors.reply(made, rendering)
 
 

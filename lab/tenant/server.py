@@ -79,6 +79,11 @@ class LabTenant:
         """Where it listens on 127.0.0.1, once it is started."""
         return self._server.port
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works at a request, whoever may still wait for the answer."""
+        return self._server.busy > 0
+
     def connect(self, network: Network) -> None:
         """Take part in this network's mail, from `start` on."""
         self.mail.connect(network, self.certificates)
@@ -86,7 +91,7 @@ class LabTenant:
     def start(self) -> None:
         """Listen on `port` for all of `hosts`, and at the front door if there is a network."""
         context = server_context(self.certificates)
-        app = application(self.authority, self.api, self.graph, self.journal, self._server.drop)
+        app = application(self.authority, self.api, self.graph, self.journal, self._server)
         self._server.start(app, context)
         self.mail.start()
 

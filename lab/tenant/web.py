@@ -18,10 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab.journal import Journal
+from lab.journal import Broken, Hollow, Journal
 from lab.tenant.admin_api import AdminApi, Call
 from lab.tenant.authority import Authority
-from lab.tenant.errors import Reply
+from lab.tenant.errors import Reply, json_reply
 from lab.tenant.mail.graph import Graph, GraphCall
 from lab.tenant.practice import EXCHANGE_HOSTS, GRAPH_HOST, LOGIN_HOSTS
 from lab.tenant.switches import pause
@@ -30,7 +30,6 @@ USER = "/v1.0/users/{user}"
 GRAPH_HOSTS = (GRAPH_HOST,)
 LOCAL = ("127.0.0.1", "localhost")
 Peer = tuple[str, int]
-Drop = Callable[[Peer], None]
 Answer = Callable[[Request], Awaitable[Reply]]
 
 
@@ -44,10 +43,11 @@ class PortTaken(Exception):
 
 
 class HttpsServer:
-    """One uvicorn server in a thread of this process."""
+    """One uvicorn server in a thread of this process; `busy` counts the requests that it works at."""
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.busy = 0
         self._sock: socket.socket | None = None
         self._transports: dict[Peer, asyncio.Transport] = {}
         self._server: _Server | None = None
@@ -91,7 +91,8 @@ class HttpsServer:
         if transport is None:
             return
         raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if raw is not None:  # it is none where the client has gone already
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
 
@@ -155,7 +156,21 @@ def _mail(answer: Callable[[GraphCall], Reply]) -> Answer:
     return answered
 
 
-def application(authority: Authority, api: AdminApi, graph: Graph, journal: Journal, drop: Drop) -> Starlette:
+def unless_broken(journal: Journal, answer: Callable[[], Reply]) -> Reply:
+    """An answer; what a hook of the journal makes of it."""
+    try:
+        reply = answer()
+        journal.answering("tenant")
+    except Broken:
+        return Reply(500, reset=True)
+    except Hollow:
+        return json_reply(200, {"value": []})
+    return reply
+
+
+def application(
+    authority: Authority, api: AdminApi, graph: Graph, journal: Journal, server: HttpsServer
+) -> Starlette:
     """All routes; a host gets only what is its own."""
 
     async def openid(request: Request) -> Reply:
@@ -173,7 +188,7 @@ def application(authority: Authority, api: AdminApi, graph: Graph, journal: Jour
             pause(api.switches.token_latency)
             return authority.token(*given)
 
-        return await run_in_threadpool(answer)
+        return await run_in_threadpool(unless_broken, journal, answer)
 
     async def invoke(request: Request) -> Reply:
         host = request.headers["host"]
@@ -185,7 +200,7 @@ def application(authority: Authority, api: AdminApi, graph: Graph, journal: Jour
             query=dict(request.query_params),
             body=await request.body(),
         )
-        return await run_in_threadpool(api.invoke_command, call)
+        return await run_in_threadpool(unless_broken, journal, lambda: api.invoke_command(call))
 
     def served(hosts: tuple[str, ...], answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -193,9 +208,13 @@ def application(authority: Authority, api: AdminApi, graph: Graph, journal: Jour
             if host not in (*hosts, *LOCAL):
                 journal.record("tenant", "stray", host=host, with_token="authorization" in request.headers)
                 return Response(status_code=404)
-            reply = await answer(request)
+            server.busy += 1
+            try:
+                reply = await answer(request)
+            finally:
+                server.busy -= 1
             if reply.reset and request.client is not None:
-                drop((request.client.host, request.client.port))
+                server.drop((request.client.host, request.client.port))
             return Response(reply.body, reply.status or 500, dict(reply.headers))
 
         return endpoint

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +24,10 @@ def canary(name: str) -> str:
 
 
 def awkward(name: str) -> str:
-    """The same with what URLs, JSON, shells and command lines write otherwise."""
+    """The same among what URLs, JSON, shells and command lines write otherwise."""
     value = canary(name)
-    return f"{value[:16]}/+\"'\\&% ü{value[16:]}"
+    middle = "".join(sign + value[8 + 2 * at : 10 + 2 * at] for at, sign in enumerate("/+\"'\\&% ü"))
+    return f"{value[:8]}{middle}{value[26:]}"
 
 
 def traces(value: str) -> dict[str, set[bytes]]:
@@ -57,13 +58,20 @@ def _pieces(text: bytes) -> Iterator[bytes]:
 
 def leaks(places: Mapping[str, bytes], canaries: Mapping[str, str]) -> list[str]:
     """Every place that holds a canary or a part of it: «place: canary, in which form»."""
-    wanted = {name: traces(value) for name, value in canaries.items()}
+    wanted: dict[bytes, list[tuple[str, str]]] = {}
+    for name, value in canaries.items():
+        for form, pieces in traces(value).items():
+            for piece in pieces:
+                wanted.setdefault(piece, []).append((name, form))
     found = []
     for place, content in places.items():
-        for name, forms in wanted.items():
-            seen = [form for form, pieces in forms.items() if any(piece in content for piece in pieces)]
-            if seen:  # what is there in clear has the same pieces as its other forms
-                found.append(f"{place}: {name} {seen[0] if IN_CLEAR in seen else ', '.join(seen)}")
+        pieces = {content[at : at + _PIECE] for at in range(len(content) - _PIECE + 1)} & wanted.keys()
+        seen: dict[str, set[str]] = {}
+        for name, form in (one for piece in pieces for one in wanted[piece]):
+            seen.setdefault(name, set()).add(form)
+        for name in (name for name in canaries if name in seen):
+            forms = [form for form in traces(canaries[name]) if form in seen[name]]
+            found.append(f"{place}: {name} {IN_CLEAR if IN_CLEAR in forms else ', '.join(forms)}")
     return found
 
 
@@ -82,24 +90,53 @@ def files(folder: Path, leave_out: Iterable[Path] = ()) -> dict[str, bytes]:
         name = str(path.relative_to(folder))
         found[name] = content
         if content.startswith(b"\x1f\x8b"):
-            found[f"{name} unpacked"] = gzip.decompress(content)
+            found[f"{name} unpacked"] = _unpacked(content)
     return found
+
+
+def _unpacked(content: bytes) -> bytes:
+    """All that a gzip file holds, also one whose end is missing: the engine's log of a killed run, say."""
+    whole = b""
+    while content:
+        member = zlib.decompressobj(wbits=31)
+        whole += member.decompress(content)
+        content = member.unused_data
+    return whole
 
 
 def arguments() -> Iterator[bytes]:
     """The command lines of all processes that we may see."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    return (command for _, command in _processes())
+
+
+def environments(may_know: Callable[[Path, bytes], bool]) -> Iterator[tuple[str, bytes]]:
+    """Command and environment of every process that we may see, but for those that may know our secrets."""
+    for folder, command in _processes():
         try:
-            yield path.read_bytes()
+            environment = (folder / "environ").read_bytes()
+            if not may_know((folder / "cwd").readlink(), command):
+                yield command.replace(bytes(1), b" ").decode(errors="replace").strip(), environment
+        except OSError:
+            continue  # ended while we looked, or not ours to see
+
+
+def _processes() -> Iterator[tuple[Path, bytes]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield folder, (folder / "cmdline").read_bytes()
         except OSError:
             continue  # ended while we looked
 
 
 @dataclass
 class Watch:
-    """Looks, whenever something happens in the lab, at what leaves no trace: arguments, temporary files."""
+    """Looks, whenever something happens in the lab, at what leaves no trace.
+
+    Arguments of all processes, environments of those that need not know, temporary files.
+    """
 
     temporary: Path
+    may_know: Callable[[Path, bytes], bool]
     commands: set[bytes] = field(default_factory=set)
     contents: dict[str, bytes] = field(default_factory=dict)
     looks: int = 0
@@ -107,6 +144,8 @@ class Watch:
     def look(self, event: Event) -> None:
         self.looks += 1
         self.commands.update(arguments())
+        for command, content in environments(self.may_know):
+            self.contents[f"environment of {command}"] = content
         for name, content in files(self.temporary).items():
             self.contents[f"temporary file {name} at {event.kind}"] = content
 

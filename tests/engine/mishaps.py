@@ -8,6 +8,7 @@ from functools import partial
 
 from lab.estate import Estate
 from lab.journal import Event
+from tests.engine.canary_estate import WRONG
 
 MEMBER = ("gateway", "members", 0)
 ESA = r"esa1\.bce-demo\.example"
@@ -86,7 +87,7 @@ CASES = [
         "wrong password",
         rf"{ESA}: user «admin» is refused \(tried: password\)\. Check the member's user and GATEWAY_PASSWORD "
         r"or GATEWAY_KEY_FILE; the account may also be locked",
-        environment={"GATEWAY_PASSWORD": "not-the-password"},
+        environment={"GATEWAY_PASSWORD": WRONG["wrong gateway password"]},
     ),
     Case(
         "wrong key",
@@ -111,7 +112,7 @@ CASES = [
     Case(
         "hangs up",
         rf"{ESA}: something answers, but the SSH connection does not come about: it ended before it said "
-        r"that it is SSH\. Check host and port",
+        r"that it is SSH\. Check host and port; if they are right, try again later",
         partial(switch, refuse_connections=True),
     ),
     Case(
@@ -124,7 +125,7 @@ CASES = [
         rf"{JUMP}: user «dh-user» with this key is refused\. Check GATEWAY_KEY_FILE, and that Cisco has "
         "registered its public key for your allocation",
         profile="cluster",
-        environment={"GATEWAY_KEY_FILE": "{folder}/other-key"},
+        environment={"GATEWAY_KEY_FILE": "{folder}/other-key", "GATEWAY_KEY_PASSPHRASE": None},
     ),
     Case(
         "jump host does not lead on",
@@ -135,7 +136,8 @@ CASES = [
     ),
     Case(
         "jump host hangs up",
-        rf"{JUMP}: something answers, but the SSH connection does not come about: .*\. Check host and port",
+        rf"{JUMP}: something answers, but the SSH connection does not come about: .*\. Check host and port; "
+        "if they are right, try again later",
         partial(jump, refuses_connections=True),
         profile="cluster",
     ),
@@ -185,7 +187,7 @@ CASES = [
         "AADSTS7000215",
         rf"{LOGIN}client secret of the app registration {APP} is wrong \(AADSTS7000215\).*\. Give the "
         "secret's value, not its id, in AZURE_CLIENT_SECRET",
-        environment={"AZURE_CLIENT_SECRET": "not-the-secret"},
+        environment={"AZURE_CLIENT_SECRET": WRONG["wrong client secret"]},
     ),
     Case(
         "AADSTS7000222",

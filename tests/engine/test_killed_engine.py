@@ -35,5 +35,5 @@ def test_killed_between_effect_and_checkpoint(life: Life, cmdlet: str | None) ->
     life.unlock()
     life.project.up()
     life.project.pulumi("preview", "--expect-no-changes", "--refresh")
-    life.project.destroy()
+    life.destroy()
     assert life.estate.dump() == life.before

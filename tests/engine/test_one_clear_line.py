@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from components.stack_config import NAMESPACE
 from lab.estate import Estate
 from lab.gateway.commands import filters
 from lab.gateway.filter_language import Filter, FilterError
-from tests.engine.life import living
+from tests.engine.canaries import leaks
+from tests.engine.canary_estate import OURS, WRONG, credentials, give_secrets
+from tests.engine.life import begin, living
 from tests.engine.mishaps import CASES, ESA, MEMBER, Case, Changes, jump
 from tests.mini_engine import MiniEngine, Refused, Run
 from tests.nursery_engine import NurseryEngine
@@ -43,7 +45,7 @@ PROFILES = {"new": "bce-demo-lab", "cluster": "contoso-prod", "strange": "bce-de
 
 @pytest.fixture(scope="module")
 def estates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Estate]]:
-    with ExitStack() as running:
+    with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         known: dict[str, Estate] = {}
 
         def estate(profile: str) -> Estate:
@@ -53,6 +55,7 @@ def estates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
                 key = asyncssh.generate_private_key("ssh-ed25519")
                 (folder / "other-key").write_bytes(key.export_private_key())
                 known[profile].tenant.unregistered_certificate()
+                give_secrets(known[profile], patch)
             return known[profile]
 
         yield estate
@@ -82,7 +85,7 @@ def small_engine(estate: Estate, nursery: Nursery, case: Case) -> MiniEngine:
         name: value.format(folder=estate.folder) if value else None
         for name, value in case.environment.items()
     }
-    environment = {name: value for name, value in {**estate.environment, **given}.items() if value}
+    environment = {name: value for name, value in {**credentials(estate), **given}.items() if value}
     place: Changes = {("endpoints", "caBundle"): str(estate.ca_file.resolve())}
     values = spoiled({**place, **case.changes}, PROFILES[case.profile])
     settings = Settings.from_config(values, environment)
@@ -107,9 +110,12 @@ def test_one_clear_line(estates: Callable[[str], Estate], nursery: Nursery, case
         before, mark = estate.gateway.dump(), estate.journal.mark()
         case.weather(estate)
         started = time.monotonic()
-        line = refusal(small_engine(estate, nursery, case), case.verb)
+        engine = small_engine(estate, nursery, case)
+        line = refusal(engine, case.verb)
         assert time.monotonic() - started < SECONDS
         assert_clear(line.removesuffix("\n"), case.says)
+        shown = "\n".join([line, *engine._run.lines])
+        assert leaks({"output": shown.encode()}, {**OURS, **WRONG}) == []
         assert estate.journal.count("gateway", "login-failed", since=mark) <= 1, "accounts lock"
         if case.verb == "preview" or estate.journal.count("gateway", "commit", since=mark) == 0:
             assert estate.gateway.dump() == before
@@ -142,7 +148,7 @@ def test_a_filter_that_is_refused(
             r"sense: .*»\. Please report this with the release \(`version`\)\n",
             line,
         ), line
-        assert estate.environment["OUTBOUND_SECRET"] not in line
+        assert leaks({"output": line.encode()}, OURS) == []
         assert "office365_outbound" not in estate.gateway.dump()
         assert estate.journal.count("gateway", "commit-started") == 0 or estate.gateway.dump() != before
 
@@ -172,8 +178,14 @@ REAL = (
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name in REAL], ids=lambda case: case.name)
-def test_one_clear_line_of_the_real_engine(tmp_path: Path, estate: Estate, case: Case) -> None:
-    environment = {**estate.environment, **{name: value or "" for name, value in case.environment.items()}}
+def test_one_clear_line_of_the_real_engine(
+    tmp_path: Path, estate: Estate, warm: Mapping[str, str], case: Case
+) -> None:
+    environment = {
+        **estate.environment,
+        **warm,
+        **{name: value or "" for name, value in case.environment.items()},
+    }
     project = Project(tmp_path, "bce-demo-lab", environment, settings=stack_with(case.changes))
     life = living(project, estate)
     case.weather(estate)
@@ -189,11 +201,15 @@ def test_one_clear_line_of_the_real_engine(tmp_path: Path, estate: Estate, case:
         assert estate.dump() == life.before
 
 
-def test_a_domain_that_the_tenant_does_not_accept_is_a_warning(tmp_path: Path, estate: Estate) -> None:
+def test_a_domain_that_the_tenant_does_not_accept_is_a_warning(
+    tmp_path: Path, estate: Estate, warm: Mapping[str, str]
+) -> None:
     """And the up goes on."""
     domain = {"microsoftMx": "elsewhere-example.mail.protection.outlook.com"}
     settings = stack_with({("domains", "elsewhere.example"): domain, ("outbound", "state"): "none"})
-    life = living(Project(tmp_path, "bce-demo-lab", estate.environment, settings=settings), estate)
+    life = living(
+        Project(tmp_path, "bce-demo-lab", {**estate.environment, **warm}, settings=settings), estate
+    )
     run = life.project.up()
     assert said(run.output) == set()
     warning = (
@@ -204,7 +220,9 @@ def test_a_domain_that_the_tenant_does_not_accept_is_a_warning(tmp_path: Path, e
     assert "elsewhere.example" in estate.gateway.dump()
 
 
-def test_a_wrong_stack_file_lists_every_mistake_and_connects_nowhere(tmp_path: Path, estate: Estate) -> None:
+def test_a_wrong_stack_file_lists_every_mistake_and_connects_nowhere(
+    tmp_path: Path, estate: Estate, warm: Mapping[str, str]
+) -> None:
     changes: dict[tuple[str | int, ...], Any] = {
         ("domains", "con_toso.example"): {"microsoftMx": "a.mx.microsoft"},
         ("domains", "BCE-Demo.com."): {"microsoftMx": "a.mx.microsoft"},
@@ -231,9 +249,9 @@ def test_a_wrong_stack_file_lists_every_mistake_and_connects_nowhere(tmp_path: P
         "outbound.secret (from OUTBOUND_SECRET) has characters other than letters and digits",
     }
     secret = "my.secret*key"
-    environment = {**estate.environment, "OUTBOUND_SECRET": secret}
+    environment = {**estate.environment, **warm, "OUTBOUND_SECRET": secret}
     project = Project(tmp_path, "bce-demo-lab", environment, settings=stack_with(changes))
-    project.init()
+    begin(project)
     mark = estate.journal.mark()
     run = project.preview(check=False)
     assert not run.ok
@@ -244,10 +262,12 @@ def test_a_wrong_stack_file_lists_every_mistake_and_connects_nowhere(tmp_path: P
     assert estate.journal.events(since=mark) == []
 
 
-def test_one_listener_for_both_directions_is_a_mistake(tmp_path: Path, estate: Estate) -> None:
+def test_one_listener_for_both_directions_is_a_mistake(
+    tmp_path: Path, estate: Estate, warm: Mapping[str, str]
+) -> None:
     settings = stack_with({("gateway", "outboundListener"): "IncomingMail"})
-    project = Project(tmp_path, "bce-demo-lab", estate.environment, settings=settings)
-    project.init()
+    project = Project(tmp_path, "bce-demo-lab", {**estate.environment, **warm}, settings=settings)
+    begin(project)
     run = project.up(check=False)
     assert not run.ok
     assert "gateway.outboundListener is the same as gateway.inboundListener" in run.output

@@ -1,9 +1,9 @@
-"""One whole life on every release profile of the gateway, with the real engine."""
+"""One whole life on three release profiles of the gateway, with the real engine."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,15 @@ import pytest
 from lab.estate import Estate
 from tests.engine.life import Life, living
 from tests.hands.everything import EVERYTHING, change_everything
-from tests.profile_stacks import complete_profiles, domain_of, stack_of
+from tests.profile_stacks import RELEASES, domain_of, stack_of
 from tools.engine import ROOT
 from tools.pulumi_cli import Project
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(params=complete_profiles())
-def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+@pytest.fixture(params=RELEASES)
+def life(request: pytest.FixtureRequest, tmp_path: Path, warm: Mapping[str, str]) -> Iterator[Life]:
     """The profile's stack, made and not yet updated; ciphers are set, as every other resource is."""
     with Estate(tmp_path / ".lab", request.param) as estate:
         stack = stack_of(request.param)
@@ -29,7 +29,7 @@ def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
         if "settle:" not in settings:  # a customer's hour
             settings += "  m365-secure-email:settle: {rule: 2s}\n"
         # A customer's stack names no CA of its own: there the lab's comes from the environment.
-        environment = {**estate.environment, "REQUESTS_CA_BUNDLE": str(estate.ca_file.resolve())}
+        environment = {**estate.environment, **warm, "REQUESTS_CA_BUNDLE": str(estate.ca_file.resolve())}
         yield living(Project(tmp_path, stack, environment, settings=settings), estate)
 
 
@@ -70,5 +70,5 @@ def test_a_whole_life(life: Life) -> None:
     project.up("--refresh")
     assert estate.dump() == made
     project.preview("--refresh", "--expect-no-changes")
-    project.destroy()
+    life.destroy()
     assert estate.dump() == life.before

@@ -6,16 +6,20 @@ Aliases and parents, the engine's own stop at the first refusal, its plan for re
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 import yaml
 
 from components.stack_config import NAMESPACE
-from tests.engine.life import Life
+from lab.estate import Estate
+from tests.engine.life import Life, Saved, living
 from tests.hands.names import FILTER, OUTBOUND, SHOP
 from tests.hands.others import crowd, fill_domain_with_others, fill_with_others
 from tests.hands.things import TAKE_OVER, THINGS
 from tools.engine import ROOT
+from tools.pulumi_cli import Project
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -46,12 +50,46 @@ def configure(life: Life, **changes: object) -> None:
     life.project.stack_file.write_text(yaml.safe_dump(stack, sort_keys=False), encoding="utf-8")
 
 
-def rename_resources(life: Life, *, aliases: bool) -> None:
-    """Put a program into the sandbox that gives every managed resource another logical name."""
+@contextmanager
+def renamed_resources(life: Life, *, aliases: bool) -> Iterator[None]:
+    """A program in the sandbox that gives every managed resource another logical name."""
     program = life.project.folder / "__main__.py"
     program.unlink()
     text = (ROOT / "__main__.py").read_text(encoding="utf-8")
     program.write_text(f"ALIASES = {aliases}\n{RENAMING}\n{text}", encoding="utf-8")
+    yield
+    program.unlink()
+    program.symlink_to(ROOT / "__main__.py")
+
+
+Moments = tuple[Life, Saved, Saved]
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory: pytest.TempPathFactory, warm: Mapping[str, str]) -> Iterator[Moments]:
+    """One life; its beginning, and its first update."""
+    folder = tmp_path_factory.mktemp("life")
+    with Estate(folder / ".lab") as estate:
+        life = living(Project(folder, "bce-demo-lab", {**estate.environment, **warm}), estate)
+        new = life.saved()
+        life.project.up()
+        yield life, new, life.saved()
+
+
+@pytest.fixture
+def life(moments: Moments) -> Life:
+    """The guide's stack, made and not yet updated."""
+    life, new, _ = moments
+    life.restore(new)
+    return life
+
+
+@pytest.fixture
+def updated(moments: Moments) -> Life:
+    """The same after its first update."""
+    life, _, made = moments
+    life.restore(made)
+    return life
 
 
 def test_everything_was_there_and_different(life: Life) -> None:
@@ -74,57 +112,51 @@ def test_everything_was_there_and_different(life: Life) -> None:
     assert removed is not None
     removed(life.estate)
     life.project.refresh()
-    life.project.destroy()
+    life.destroy()
     assert life.estate.dump() == before
 
 
-def test_what_was_there_and_right_stays(life: Life) -> None:
-    life.project.up()
-    there = life.estate.dump()
-    life.project.pulumi(
-        "stack", "rm", "--yes", "--force", "--preserve-config"
-    )  # the state is forgotten, not the estate
-    life.project.init()
-    life.project.up()
-    life.project.destroy()
-    assert life.estate.dump() == there
+def test_what_was_there_and_right_stays(updated: Life, moments: Moments) -> None:
+    there = updated.estate.dump()
+    updated.state_file.write_bytes(moments[1].state)  # the state is forgotten, not the estate
+    updated.project.up()
+    updated.destroy()
+    assert updated.estate.dump() == there
 
 
-def test_changed_by_hand_and_not_refreshed(life: Life) -> None:
-    life.project.up()
-    THINGS["route"].change(life.estate)
-    stopped = life.project.destroy(check=False)
+def test_changed_by_hand_and_not_refreshed(updated: Life) -> None:
+    THINGS["route"].change(updated.estate)
+    stopped = updated.destroy(check=False)
     assert not stopped.ok
     assert re.search(r"SMTP route changed since the last run.*pulumi refresh", stopped.output)
-    assert "by-hand.example" in life.estate.dump()
-    life.project.refresh()
-    life.project.destroy()
-    assert life.estate.dump() == life.before
+    assert "by-hand.example" in updated.estate.dump()
+    updated.project.refresh()
+    updated.project.destroy()
+    assert updated.estate.dump() == updated.before
 
 
-def test_renamed_resources(life: Life) -> None:
-    life.project.up()
-    up = life.estate.dump()
-    exported = life.project.pulumi("stack", "export", "--show-secrets").output
-    rename_resources(life, aliases=False)
-    refused = life.project.up(check=False)
+def test_renamed_resources(updated: Life, moments: Moments) -> None:
+    up = updated.estate.dump()
+    with renamed_resources(updated, aliases=False):
+        refused = updated.project.up(check=False)
     assert not refused.ok
     assert "under another logical name" in refused.output
-    assert life.estate.dump() == up
-    state = life.project.folder / "state.json"
-    state.write_text(exported, encoding="utf-8")
-    life.project.pulumi("stack", "import", "--file", str(state))
+    assert updated.estate.dump() == up
 
-    rename_resources(life, aliases=True)
-    life.project.up("--expect-no-changes")
-    assert life.estate.dump() == up
-    life.project.destroy()
-    assert life.estate.dump() == life.before
+    updated.restore(moments[2])
+    with renamed_resources(updated, aliases=True):
+        updated.project.up("--expect-no-changes")
+        assert updated.estate.dump() == up
+        updated.destroy()
+    assert updated.estate.dump() == updated.before
 
 
 def test_a_domain_and_other_names_come_and_go(life: Life) -> None:
     fill_domain_with_others(life.estate, SHOP)
     before = life.estate.dump()
+    renamed = ("replace names.senderGroup", "replace names.filter")
+    days = ("2999-12-30", "2999-12-31")  # once there, once back
+    configure(life, acknowledge=[{"what": what, "until": day} for what in renamed for day in days])
     life.project.up()
     first = life.project.stack_file.read_text(encoding="utf-8")
     domains = yaml.safe_load(first)["config"][f"{NAMESPACE}:domains"]
@@ -142,6 +174,7 @@ def test_a_domain_and_other_names_come_and_go(life: Life) -> None:
     life.project.stack_file.write_text(first, encoding="utf-8")
     life.project.up()
     configure(life, outbound={"state": "none", "smartHosts": ["198.51.100.186"], "ciphers": "check"})
-    assert life.project.steps() == {"outbound-rule": "delete", "sender-policy": "delete"}
-    life.project.destroy()
+    steps = life.project.steps()
+    assert steps == {"guard": "update", "outbound-rule": "delete", "sender-policy": "delete"}
+    life.destroy()
     assert life.estate.dump() == before

@@ -42,6 +42,11 @@ NEW_SECRET, OLD_SECRET = "newSecretKey9", "mysecretkey"
 PILOT = f"pilot@{DOMAIN}"
 NONE: Changes = {("outbound", "state"): "none"}
 NO_CONNECTOR: Changes = {("outbound", "smartHosts"): None}
+OUT_AT_ONCE: Changes = {
+    **NONE,
+    **NO_CONNECTOR,
+    ("acknowledge",): [{"what": "remove outbound connector", "until": "2999-12-31"}],
+}
 RULES_FIRST = {"rules": 0.2, "outbound": LONGEST_LAG}
 CLOSED: Changes = {("lockdown",): "closed"}
 PASSERS_ARE_KNOWN: Changes = {("acknowledge",): [{"what": "lockdown", "until": "2999-12-31"}]}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dynamic_providers.mailflow import probe
+from dynamic_providers.mailflow.probe import Smtp
 from dynamic_providers.mailflow.proof import CheckName
 from dynamic_providers.mailflow.run import first_wrong
 from lab.estate import Estate
@@ -65,7 +65,7 @@ def shut_port_25(bed: Bed, running: ExitStack) -> None:
     file = bed.estate.folder / "shut.json"
     file.write_text(json.dumps(known))
     bed.patch.setenv("M365SE_CONNECT", str(file))
-    bed.patch.setattr(probe, "_CONNECT_SECONDS", 0.3)
+    bed.patch.setattr(Smtp.__init__, "__kwdefaults__", {"connect_seconds": 0.3, "reply_seconds": 0.3})
 
 
 def test_a_shut_port_25_is_told_from_a_broken_gateway(bed: Bed) -> None:

@@ -16,6 +16,7 @@ from tests.estate.flowing import (
     NO_CONNECTOR,
     NONE,
     OLD_SECRET,
+    OUT_AT_ONCE,
     OUTBOUND,
     PILOT,
     RULES_FIRST,
@@ -84,7 +85,7 @@ def test_twin_filter_and_connector_go_while_the_rule_still_acts(ground: Ground) 
 
 def test_outbound_on_in_the_run_that_makes_the_connector(ground: Ground) -> None:
     """Microsoft learns of rules sooner than of connectors; the rule waits until it knows the connector."""
-    ground.begin(ground.carried, {**NONE, **NO_CONNECTOR})
+    ground.begin(ground.carried, OUT_AT_ONCE)
     ground.lag(RULES_FIRST)
     with ground.traffic() as traffic:
         ground.up({("outbound", "smartHosts"): [DATA2], ("outbound", "state"): "all"})
@@ -94,7 +95,7 @@ def test_outbound_on_in_the_run_that_makes_the_connector(ground: Ground) -> None
 
 
 def test_twin_the_rule_waits_too_short_for_its_connector(ground: Ground) -> None:
-    ground.begin(ground.carried, {**NONE, **NO_CONNECTOR})
+    ground.begin(ground.carried, OUT_AT_ONCE)
     ground.lag({**RULES_FIRST, "outbound": 5.0})
     changes: Changes = {
         ("outbound", "smartHosts"): [DATA2],
@@ -145,7 +146,7 @@ def test_destroy(ground: Ground) -> None:
     ground.begin(ground.carried)
     ground.lag(SPREAD)
     with ground.traffic() as traffic:
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     print(traffic.numbers())
     assert traffic.harm(through=()) == {}
@@ -156,7 +157,7 @@ def test_twin_destroy_that_waits_for_nothing(ground: Ground) -> None:
     ground.begin(ground.carried, short)
     ground.lag(LONG_LAG)
     with ground.traffic() as traffic:
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     harm = traffic.harm(through=())
     assert "inbound lost" in harm

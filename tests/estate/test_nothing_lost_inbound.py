@@ -62,7 +62,7 @@ def test_twin_the_mx_moves_before_the_gateway_takes_the_domain(ground: Ground) -
 def test_twin_the_gateways_part_goes_while_resolvers_hold_its_mx(ground: Ground) -> None:
     ground.begin(ground.carried, {("dns", "ttl"): LONG_TTL, ("settle", "mx"): TOO_SHORT})
     with ground.traffic() as traffic:
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     assert set(traffic.harm(through=())) == {"inbound lost"}
 
@@ -77,7 +77,7 @@ def test_first_run_while_the_mx_points_at_the_gateway_and_all_away_again(ground:
         ground.up({})
         traffic.flow()
         ground.estate.gateway.queue_seconds = PATIENCE  # for a lag it is asked for TLS that it uses no more
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     print(traffic.numbers())
     assert traffic.harm(through=()) == {}
@@ -141,7 +141,7 @@ def test_destroy_of_what_is_locked_down(ground: Ground) -> None:
     ground.estate.tenant.store.settle()
     ground.lag(LONGEST_LAG)
     with ground.traffic() as traffic:
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     print(traffic.numbers())
     assert traffic.harm(through=()) == {}
@@ -152,7 +152,7 @@ def test_twin_destroy_while_microsoft_still_refuses(ground: Ground) -> None:
     ground.estate.tenant.store.settle()
     ground.lag(LONG_LAG)
     with ground.traffic() as traffic:
-        ground.stack.destroy()
+        ground.stack.destroy(freed=True)
         traffic.flow()
     assert set(traffic.harm(through=())) == {"inbound lost"}
 

@@ -77,7 +77,7 @@ def test_a_second_tenant_leaves(scene: Scene) -> None:
     scene.lag(SPREAD)
     with ExitStack() as streams:
         a, b = scene.traffic(streams)
-        scene.stacks.b.destroy()
+        scene.stacks.b.destroy(freed=True)
         b.flow()
     print(a.numbers(), b.numbers())
     assert a.harm() == {}
@@ -89,7 +89,7 @@ def test_the_first_tenant_leaves_the_second(scene: Scene) -> None:
     scene.lag(SPREAD)
     with ExitStack() as streams:
         a, b = scene.traffic(streams)
-        scene.stacks.a.destroy()
+        scene.stacks.a.destroy(freed=True)
         a.flow()
     print(a.numbers(), b.numbers())
     assert a.harm(through=()) == {}
@@ -115,7 +115,7 @@ def test_twin_a_tenant_leaves_while_its_rule_still_acts(scene: Scene) -> None:
     scene.lag(LONG_LAG)
     with ExitStack() as streams:
         a, b = scene.traffic(streams)
-        scene.stacks.b.destroy()
+        scene.stacks.b.destroy(freed=True)
         b.flow()
     assert a.harm() == {}
     assert set(b.harm(through=())) == {"outbound dropped"}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
+
+from tests.protocol import debian_package
 
 KEY_NAME = "m365se-test."
 KEY_SECRET = "cHJhY3RpY2Utb25seS1ub3QtYS1zZWNyZXQtMDEyMzQ="
@@ -62,7 +60,7 @@ class BindServer:
     """One `named` process. `mx`, `records` ask it as anybody would, unsigned."""
 
     def __init__(self, program: Path, folder: Path) -> None:
-        self._libraries, self._folder = program.parent.parent / "lib", folder
+        self._environment, self._folder = debian_package.environment(program), folder
         self._program = Path(
             shutil.copy(program, folder)
         )  # AppArmor lets the system's one read /etc/bind only
@@ -81,7 +79,7 @@ class BindServer:
                 [self._program, "-g", "-n", "1", "-c", self._folder / "named.conf"],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(map(str, _folders(self._libraries)))},
+                env=self._environment,
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
@@ -118,59 +116,8 @@ class BindServer:
 
 
 def named_program(cache: Path) -> Path:
-    """BIND's `named`: the system's, else Debian's packages unpacked into the cache, never installed.
-
-    Unpacked only, no server is started on port 53 of the machine.
-    """
-    found = shutil.which("named", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found:
-        return Path(found)
-    cache.mkdir(parents=True, exist_ok=True)
-    mine = cache / "bin" / "named"
-    with _one_at_a_time(cache / "lock"):
-        if not mine.exists():
-            _unpack(cache, mine)
-    return mine
-
-
-def _unpack(cache: Path, mine: Path) -> None:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.fail(f"BIND 9 is needed for this test: sudo apt-get install {PACKAGE}")
-    archives = cache / "archives"
-    (archives / "partial").mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    options = ["--no-install-recommends", "--download-only", "-o", f"Dir::Cache::archives={archives}"]
-    for command in (
-        ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-q", "-y", *options, PACKAGE],
-    ):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.fail(f"{' '.join(command)}: {done.stderr[-1000:]}; or: sudo apt-get install {PACKAGE}")
-    for package in archives.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", package, cache / "root"], check=True)
-    root = cache / "root"
-    found = next(root.glob("usr/sbin/named"))
-    (cache / "lib").mkdir(exist_ok=True)
-    for library in root.glob("usr/lib/**/*.so*"):
-        shutil.copy(library, cache / "lib" / library.name)
-    mine.parent.mkdir(exist_ok=True)
-    fresh = mine.with_suffix(".new")
-    shutil.copy(found, fresh)
-    fresh.rename(mine)
-
-
-def _folders(libraries: Path) -> Iterator[Path]:
-    if libraries != Path("/usr/lib") and libraries.is_dir():
-        yield libraries  # those that were unpacked beside it
-    yield from map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
-
-
-@contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    """BIND's `named`."""
+    return debian_package.program("named", PACKAGE, cache)
 
 
 def _free_port() -> int:

@@ -166,6 +166,17 @@ RECIPIENTS = [
         {f"{RECIPIENT}/other/bypass": ("bypass_ldap", GONE)},
         covers=("Recipient.bypass_ldap",),
     ),
+    Case(
+        "recipient bypasses call-ahead",
+        in_tables(
+            lambda tables: setattr(
+                tables.listener("IncomingMail").recipient(DOMAIN), "bypass_call_ahead", True
+            )
+        ),
+        "recipient-access",
+        {f"{RECIPIENT}/other/bypass": ("bypass_callahead", GONE)},
+        covers=("Recipient.bypass_call_ahead",),
+    ),
 ]
 
 # --- sender group and mail flow policy ----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from dynamic_providers.gateway.recipient_access import RecipientAccessInputs
 from dynamic_providers.gateway.sender_group import SenderGroupInputs
 from dynamic_providers.gateway.smtp_routes import SmtpRoutesInputs
 from dynamic_providers.model import Model
+from dynamic_providers.safety.sentinel import NAME as SENTINEL
 from lab.estate import Estate
 from lab.gateway import state
 from tests.hands.names import BYPASS, INBOUND, OUTBOUND
@@ -44,7 +45,12 @@ ELSEWHERE: Mapping[type[Model], str] = {
     MxRecordsInputs: "test_dns_mx_records.py, against BIND",
 }
 """Inputs of resources whose drift is other tests', and where."""
-NOT_MANAGED = frozenset({"gateway-before", "tenant-before", "lock-down", "secret-rotation", "sender-policy"})
+NOT_MANAGED = frozenset(
+    {
+        *("gateway-before", "tenant-before", "gateway-equivalents", "tenant-equivalents"),
+        *("lock-down", "secret-rotation", "sender-policy", "guard", SENTINEL),
+    }
+)
 """Resources of a stack that only look, or (lock-down) hold nothing while it is open."""
 
 PLACE = "says where, not what: under another name an object is another one, and ours is gone"
@@ -135,6 +141,8 @@ KEYS_WITHOUT_A_CASE: Mapping[str, str] = {
     "Tls.method": f"{NOT_OURS}: row n is the ciphers alone",
     "Delivery.interface": NOT_OURS,
     "Delivery.possible_delivery": NOT_OURS,
+    "Delivery.concurrency": NOT_OURS,
+    "Delivery.tls_concurrency": NOT_OURS,
     "Configuration.listeners": "shown by their tables",
     "Configuration.delivery": NOT_OURS,
     "Configuration.alt_sources": NOT_OURS,

@@ -5,7 +5,16 @@ from dynamic_providers.exchange.admin_api import Patience
 from dynamic_providers.exchange.client import ExchangeClient
 from lab.tenant.server import LabTenant
 
-QUICK = Patience(attempts=4, first_wait=0.01, longest_wait=0.05, deadline=5.0, read_back=3.0, first_look=0.03)
+QUICK = Patience(
+    attempts=4,
+    first_wait=0.01,
+    longest_wait=0.05,
+    shortest_wait=0.0,
+    deadline=5.0,
+    read_back=3.0,
+    first_look=0.03,
+    rest=0.0,
+)
 AZURE = (
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",

@@ -67,7 +67,8 @@ def connection(estate: Estate) -> GatewayConnection:
         name=NAME,
         members=tuple(
             Member(host=one.host, host_key=pins[one.host], data1=one.data1, data2=one.data2)
-            for one in estate.gateway.members
+            for gateway in estate.gateways
+            for one in gateway.members
         ),
         jump_host=JumpHost(host=jump.host, host_key=pins[jump.host]) if jump else None,
         cluster=len(estate.gateway.members) > 1,

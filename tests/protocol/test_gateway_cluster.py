@@ -6,20 +6,12 @@ from dynamic_providers.gateway.cluster import ClusterModeError, MemberDisconnect
 from dynamic_providers.gateway.dialogue import (
     OverrideError,
 )
-from dynamic_providers.gateway.transaction import NotAvailableError
 from lab.estate import Estate
 from tests.protocol import gateway_kit as kit
 from tests.protocol.gateway_life import Stack, connection, plugin, wanted
 from tests.protocol.gateway_talk import read_routes
 
 new, clustered, estate, cluster = kit.new, kit.clustered, kit.new_estate, kit.cluster
-
-
-def test_several_gateways_without_a_cluster_are_not_available_yet(
-    cluster: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(NotAvailableError, match="not available yet"):
-        read_routes(cluster, monkeypatch, connection(cluster).model_copy(update={"cluster": False}))
 
 
 def test_a_clustered_gateway_that_the_settings_call_single(

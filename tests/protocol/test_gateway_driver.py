@@ -14,13 +14,14 @@ running, estate = kit.running, kit.estate
 
 
 def repeated_reads(estate: Estate, since: int) -> list[str]:
-    """Tables that were read twice without a write in between."""
+    """Tables that were read twice without a write in between, and not to make sure before a write."""
     seen: set[str] = set()
-    again = []
+    again: list[str] = []
     for event in estate.journal.events("gateway", since=since):
         table = str(event.detail.get("table"))
         if event.kind == "write":
             seen.discard(table)
+            again = [one for one in again if one != table]
         elif event.kind == "read":
             again += [table] if table in seen else []
             seen.add(table)

@@ -10,7 +10,6 @@ from dynamic_providers.gateway import filter_text, smtp_routes
 from dynamic_providers.gateway.commit import (
     CommitRefusedError,
     CommitUnknownError,
-    ConflictError,
     EngineGoneError,
     ForeignChangesError,
 )
@@ -20,7 +19,6 @@ from dynamic_providers.gateway.dialogue import (
     UnknownQuestionError,
 )
 from dynamic_providers.gateway.listeners import ListenerMissingError
-from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.sender_group import PolicyMissingError
 from dynamic_providers.gateway.shell import ConnectionLostError
 from dynamic_providers.gateway.transaction import Session
@@ -135,26 +133,6 @@ def test_a_refused_commit_is_cleared_and_told_to_all(estate: Estate, monkeypatch
             Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
         assert not pending(live.read("pending", show_changes))
     assert estate.gateway.dump() == before
-
-
-def test_a_conflict_is_cleared_and_told(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody commits between our staging and our commit."""
-    lines = ["smtproutes", "new", "theirs.example", "mx.theirs.example", "", 'commit "theirs" Y', "exit"]
-    run = smtp_routes._run
-
-    def run_while_someone_commits(session: Session, script: Script) -> None:
-        run(session, script)
-        estate.gateway.type_by_hand(lines)
-
-    with plugin(estate, monkeypatch):
-        monkeypatch.setattr(smtp_routes, "_run", run_while_someone_commits)
-        with pytest.raises(ConflictError, match="Run it again"):
-            Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up()
-        monkeypatch.setattr(smtp_routes, "_run", run)
-        assert f"route {DOMAIN}" not in estate.gateway.dump()
-        assert Stack({"smtpRoutes": wanted()["smtpRoutes"]}).up() == ["create smtpRoutes"]
-    assert "route theirs.example" in estate.gateway.dump()
-    assert f"route {DOMAIN}" in estate.gateway.dump()
 
 
 def test_changes_of_someone_else_in_our_session_are_refused(

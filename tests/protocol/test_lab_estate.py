@@ -224,7 +224,7 @@ def test_the_command_runs_until_it_is_interrupted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said", "status"),
     [
-        (["--profile", "nonsense"], "no release profile «nonsense»; there are: cluster", 2),
+        (["--profile", "nonsense"], "no release profile «nonsense»; there are: ", 2),
         ([], "is taken", 1),
     ],
 )

@@ -12,10 +12,13 @@ from lab.gateway.profile import Profile, Step, load_profile, profile_names
 from lab.gateway.server import COMMANDS, LabGateway
 from lab.gateway.switches import Switches
 from lab.journal import Journal
+from tests.profile_stacks import complete_profiles
 
 RELEASES = ("old", "new", "cluster")
+OTHERS = sorted(set(complete_profiles()) - set(RELEASES))
+OLDER = {"old", "terse", "slow-line"}
 # Two questions by their nature: what, and where to (or which way).
-TWO_BY_NATURE = {"hostaccess.move", "filters.move", "filters.set"}
+TWO_BY_NATURE = {"hostaccess.move", "filters.move", "filters.set", "altsrchost.new"}
 # Their order is a published fact, or it is not used by anybody but a person.
 ORDER_IS_KNOWN = {
     "commit",
@@ -27,6 +30,7 @@ ORDER_IS_KNOWN = {
 }
 # One question by their nature: which entry, or one text. What is removed may have to be confirmed as well.
 SINGLE = {
+    "clear",
     "destconfig.pick",
     "destconfig.detail",
     "group.remove",
@@ -50,6 +54,7 @@ def common_order(first: list[str], second: list[str]) -> tuple[list[str], list[s
 
 def test_the_profiles_that_the_suites_need_exist() -> None:
     assert {*RELEASES, "strange", "no-messages-limit"} <= set(profile_names())
+    assert len(complete_profiles()) >= 8
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -75,11 +80,10 @@ def assert_gate_comes_first(dialogue: str, steps: list[Step], step: Step) -> Non
 
 def test_every_dialogue_is_spoken_for() -> None:
     asked = set(load_profile("new").dialogues())
-    releases = [load_profile(release) for release in RELEASES]
+    releases = [load_profile(release) for release in complete_profiles()]
     several = {name for name in asked if any(len(order(release, name)) > 1 for release in releases)}
     assert asked - several == SINGLE
-    for release in RELEASES:
-        assert set(load_profile(release).dialogues()) == asked
+    assert all(set(release.dialogues()) == asked for release in releases)
 
 
 @pytest.mark.parametrize("name", sorted(set(load_profile("new").dialogues()) - SINGLE - ORDER_IS_KNOWN))
@@ -95,6 +99,17 @@ def test_releases_differ_in_the_order_of_the_questions(name: str) -> None:
 )
 def test_releases_differ_in_the_number_of_questions(name: str) -> None:
     assert len({len(order(load_profile(release), name)) for release in RELEASES}) > 1
+
+
+@pytest.mark.parametrize("name", sorted(set(load_profile("new").dialogues()) - SINGLE))
+def test_other_profiles_ask_in_orders_and_numbers_of_their_own(name: str) -> None:
+    """In every dialogue, those too whose order is known; of two questions the releases have both orders."""
+    known = [order(load_profile(release), name) for release in RELEASES]
+    others = [order(load_profile(other), name) for other in OTHERS]
+    if name in ORDER_IS_KNOWN or max(map(len, known)) > 2:
+        assert any(other not in known for other in others)
+    if name not in TWO_BY_NATURE:
+        assert len({len(one) for one in [*known, *others]}) > 1
 
 
 def test_the_rollback_question_is_missing_somewhere() -> None:
@@ -134,17 +149,17 @@ def test_published_words_are_the_same_everywhere() -> None:
     for release in profile_names():
         profile = load_profile(release)
         assert profile.text("nothing_to_commit") == "There is no data to commit."
-        assert (
-            profile.text("sure_to_clear")
-            == "Are you sure you want to clear all changes since the last commit?"
-        )
+        sure = next(step for step in profile.dialogue("clear") if step.id == "sure")
+        assert sure.text == "Are you sure you want to clear all changes since the last commit?"
+        commit = {step.id: step.text for step in profile.dialogue("commit")}
+        assert commit["comment"] == "Please enter some comments describing your changes:"
         tls = next(step for step in profile.dialogue("policy.edit") if step.id == "tls")
         assert tls.text == "Do you want to allow encrypted TLS connections?"
         assert [words for _, words in tls.choices][:3] == ["No", "Preferred", "Required"]
         script = profile.dialogue("filters.new")[0]
         assert script.text == "Enter filter script.  Enter '.' on its own line to end."
         domain = profile.dialogue("destconfig.new")[0].text
-        assert domain == f"Enter the domain you wish to {'limit' if release == 'old' else 'configure'}."
+        assert domain == f"Enter the domain you wish to {'limit' if release in OLDER else 'configure'}."
 
 
 def test_older_releases_print_what_newer_ones_list_and_detail() -> None:
@@ -185,7 +200,7 @@ REMOVALS = {
 }
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", [*RELEASES, "talkative"])
 def test_what_is_not_confirmed_stays(release: str, tmp_path: Path) -> None:
     profile = load_profile(release)
     level = ["clustermode cluster"] if profile.cluster else []

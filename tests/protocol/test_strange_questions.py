@@ -167,7 +167,7 @@ def test_a_release_that_has_no_messages_limit(stacks: Stacks) -> None:
             engine.up()
         tables = [event.detail["tables"] for event in estate.journal.events("gateway", "commit", since=mark)]
         assert not [one for one in tables if "destconfig" in one]
-        engine.destroy()
+        engine.destroy(freed=True)
         assert estate.dump() == before
 
 
@@ -177,5 +177,5 @@ def test_a_release_that_has_no_messages_limit_serves_a_stack_without_throttle(st
         engine.up()
         assert "destination bce-demo.com" in estate.dump()
         assert engine.up().operations() == {}
-        engine.destroy()
+        engine.destroy(freed=True)
         assert estate.dump() == before

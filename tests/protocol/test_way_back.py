@@ -42,7 +42,7 @@ def test_nothing_was_there(world: World) -> None:
     stack.up()
     assert set(ours(world.estate.dump())) == {thing.heading for thing in THINGS.values()}
     assert stack.up().operations() == {}
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, before)
 
 
@@ -53,7 +53,7 @@ def test_all_of_it_was_there_and_right(world: World) -> None:
     said = " ".join(stack.up().lines)
     for label in ("SMTP route", "inbound connector", "transport rule", "sender group", "outbound filter"):
         assert f"{label} «" in said
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, before)
     assert not world.estate.journal.count("gateway", "commit", since=mark)
     assert not world.estate.journal.count("tenant", "effect", since=mark)
@@ -80,7 +80,7 @@ def test_what_was_there_and_differs_is_taken_over_and_put_back(world: World) -> 
     stack.up()
     assert ours(world.estate.dump()) == ours(reference.after_dump)
     assert stack.up().operations() == {}
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, before)
 
 
@@ -117,7 +117,7 @@ def test_a_filter_of_our_own_shape_was_there(world: World, group: str, key: str,
         stack.wanted = values(takeOver=["filter"])
     stack.up()
     assert stack.engine.preview().operations() == {}
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, before)
 
 
@@ -147,7 +147,7 @@ def test_what_a_hand_changed_is_not_overwritten_unseen(world: World, before: Bef
     theirs = ours(world.estate.dump())[thing.heading]
     assert theirs != ours(known.after_dump)[thing.heading]
     with pytest.raises(Refused, match=r"changed since the last run.*`pulumi refresh`") as refused:
-        stack.engine.destroy()
+        stack.destroy()
     assert OUTBOUND_SECRET not in str(refused.value)
     assert ours(world.estate.dump())[thing.heading] == theirs
     assert thing.resource in stack.engine.state
@@ -191,7 +191,7 @@ def test_renamed_with_aliases_is_no_change(world: World, rename: Callable[..., N
     assert {*stack.engine.state} >= {f"{one}-renamed" for one in MANAGED}
     assert not world.estate.journal.count("gateway", "commit", since=mark)
     assert not world.estate.journal.count("tenant", "effect", since=mark)
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, known.before_dump)
 
 
@@ -217,5 +217,5 @@ def test_both_names_in_the_state_are_destroyed_once(world: World, rename: Callab
     rename("-renamed", aliases=False)
     with pytest.raises(Refused):
         stack.up()
-    stack.engine.destroy()
+    stack.destroy()
     assert as_before(world, known.before_dump)

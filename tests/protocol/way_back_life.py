@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -24,6 +25,12 @@ from tests.unit.settings_samples import sample
 
 Values = dict[str, Any]
 Before = Literal["absent", "equal", "different"]
+WANTED = (
+    f"remove {SHOP}",
+    "remove outbound connector",
+    *(f"replace names.{key}" for key in ("inboundConnector", "outboundRule", "senderGroup", "filter")),
+    "replace names.mailFlowPolicy",
+)
 NOT_COMPARED = ("Comment:", "Comments:", "Priority:", "ConnectorSource:", "order:")
 
 
@@ -54,23 +61,39 @@ def domains(*names: str) -> Values:
 class Stack:
     """Settings, the secret from the environment, and an engine with its state."""
 
-    def __init__(self, world: World, wanted: Values) -> None:
+    def __init__(self, world: World, wanted: Values, engine: type[NurseryEngine] = NurseryEngine) -> None:
         self.estate, self.wanted, self.secret = world.estate, wanted, OUTBOUND_SECRET
-        self.engine = NurseryEngine(world.nursery, self._program, world.estate.environment)
+        self.day = date(2999, 1, 1)
+        self.engine = engine(world.nursery, self._program, world.estate.environment)
 
     def _program(self) -> None:
         endpoints = {"caBundle": str(self.estate.ca_file)}
         environment = {**self.estate.environment, "OUTBOUND_SECRET": self.secret}
-        settings = Settings.from_config({**self.wanted, "endpoints": endpoints}, environment)
+        given = {**self.wanted, "endpoints": endpoints, "acknowledge": self._acknowledged()}
+        settings = Settings.from_config(given, environment)
         SecureEmailIntegration("mail-flow", settings)
+
+    @staticmethod
+    def dump(estate: Estate) -> str:
+        """All that such a stack manages, and what is beside it."""
+        return estate.dump()
+
+    def _acknowledged(self) -> list[Values]:
+        """These lives are about what is put back: whatever the guard refuses is wanted, in each run anew."""
+        self.day += timedelta(days=1)
+        return [{"what": what, "until": self.day.isoformat()} for what in WANTED]
 
     def up(self, wanted: Values | None = None) -> Run:
         self.wanted = self.wanted if wanted is None else wanted
         return self.engine.up()
 
+    def destroy(self) -> Run:
+        """Also while mail flows: what holds it then has tests of its own."""
+        return self.engine.destroy(freed=True)
+
     def refresh_and_destroy(self) -> None:
         self.engine.refresh()
-        self.engine.destroy()
+        self.destroy()
         assert self.engine.state == {}
         assert self.engine.condemned == []
 

@@ -55,7 +55,6 @@ FIELDS: list[tuple[Place, object, str]] = [
     ((*MEMBER, "port"), 70000, "gateway.members[0].port is too large"),
     ((*MEMBER, "user"), "admin; reboot", "gateway.members[0].user is not a user name"),
     (("gateway", "jumpHost"), {"host": "a.example"}, "gateway.jumpHost.hostKey is missing"),
-    (("gateway", "cluster"), False, "gateway.members are several gateways without a cluster"),
     (
         ("gateway", "outboundListener"),
         "IncomingMail",

@@ -10,6 +10,7 @@ import re
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,35 @@ def subclasses(base: type[Any]) -> Iterator[type[Any]]:
 
 def is_clean(provider: type[Any], call: str) -> bool:
     return hasattr(getattr(provider, call), "__wrapped__")
+
+
+REVEALING = re.compile(r"--logtostderr|--logflow|--verbose\b|(?<![\w-])-v(?:=?\d+)?(?![\w-])")
+"""What makes the engine print every call in clear."""
+ENGINE = re.compile(r"pulumi|\.(?:up|preview|refresh|destroy|update|run)\(")
+
+
+def revealing(text: str) -> list[str]:
+    return [line for line in text.splitlines() if ENGINE.search(line) and REVEALING.search(line)]
+
+
+@pytest.mark.parametrize(
+    "line", ["pulumi up -v=9", "pulumi --logtostderr up", 'project.up("-v", "11")', "pulumi up --verbose 9"]
+)
+def test_a_revealing_command_is_seen(line: str) -> None:
+    assert revealing(line) == [line]
+    assert revealing("pulumi up --yes # --vault") == []
+
+
+def test_nothing_of_ours_lets_the_engine_tell_all() -> None:
+    """docs/architecture.md tells why. What people read may name it, so that they do not do it."""
+    root = Path(dynamic_providers.__file__).parent.parent
+    rooms = ("components", "dynamic_providers", "lab", "mail_check", "tests", "tools", "pipelines", "fleet")
+    kinds = (".py", ".sh", ".yml", ".yaml", ".toml", "")
+    files = [file for room in rooms for file in (root / room).rglob("*") if file.suffix in kinds]
+    texts = {
+        file: file.read_text(encoding="utf-8", errors="replace")
+        for file in (*files, root / "Makefile", root / "__main__.py")
+        if file.is_file() and file.name != Path(__file__).name
+    }
+    assert len(texts) > 300
+    assert {str(file): seen for file, text in texts.items() if (seen := revealing(text))} == {}

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dynamic_providers import connections
 from dynamic_providers.gateway import commit as commits
+from dynamic_providers.gateway.batch import COMMENT_LENGTH, Change, comment
 from dynamic_providers.gateway.commit import (
     CommitRefusedError,
     ConflictError,
@@ -14,7 +15,7 @@ from dynamic_providers.gateway.commit import (
     refuse_foreign_changes,
 )
 from dynamic_providers.gateway.ssh import Line
-from dynamic_providers.gateway.transaction import COMMENT_LENGTH, Change, Session, _comment
+from dynamic_providers.gateway.transaction import Session
 from tests.unit.gateway_canned import PROMPT, CannedTerminal, logged_in
 
 
@@ -121,16 +122,16 @@ def changes(*resources: str, ticket: str = "") -> list[Change]:
 
 def test_a_comment_names_stack_ticket_and_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_arguments", {"stack": "contoso-prod"})
-    comment = _comment(
+    text = comment(
         [*changes("SMTP route a.example", ticket="CHG1"), *changes("sender group G", ticket="CHG1")]
     )
-    assert comment == "m365-secure-email contoso-prod CHG1: SMTP route a.example, sender group G"
+    assert text == "m365-secure-email contoso-prod CHG1: SMTP route a.example, sender group G"
 
 
 @given(st.lists(st.text(), min_size=1, max_size=30), st.text())
 def test_a_comment_is_one_plain_short_line(resources: list[str], ticket: str) -> None:
-    comment = _comment(changes(*resources, ticket=ticket))
-    assert comment.isascii()
-    assert comment.isprintable()
-    assert len(comment) <= COMMENT_LENGTH
-    assert not set(comment) & set("\"'\\$;<>|&`\r\n")
+    text = comment(changes(*resources, ticket=ticket))
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) <= COMMENT_LENGTH
+    assert not set(text) & set("\"'\\$;<>|&`\r\n")

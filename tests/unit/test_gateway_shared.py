@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from components.relay import COMMENT, MICROSOFT_SENDERS
+from components.relay import COMMENT
 from dynamic_providers import connections, managed_provider, report
 from dynamic_providers.entries import Props
 from dynamic_providers.gateway import filter_text, transaction
+from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
 from dynamic_providers.gateway.hat import Group, Hat, Policy
 from dynamic_providers.gateway.last_tenant import LastTenantProvider
 from dynamic_providers.gateway.made_elsewhere import MadeElsewhereProvider

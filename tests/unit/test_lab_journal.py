@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.journal import Event, Journal
+from lab.journal import Broken, Event, Journal
 
 
 def test_events_are_numbered_and_found_by_channel_kind_and_detail() -> None:
@@ -52,6 +52,41 @@ def test_a_lasting_hook_runs_each_time_until_forgotten() -> None:
     journal.forget_hooks()
     journal.record("tenant", "x")
     assert journal.count("hook") == 2
+
+
+def test_a_late_hook_runs_when_the_answer_is_about_to_leave() -> None:
+    journal = Journal()
+    journal.when(lambda event: event.kind == "x", lambda event: note(journal, "late"), late=True)
+    journal.record("tenant", "x")
+    assert journal.count("hook") == 0
+    journal.answering("gateway")
+    assert journal.count("hook") == 0
+    journal.answering("tenant")
+    journal.answering("tenant")
+    assert journal.count("hook") == 1
+
+
+def test_a_late_hook_waits_for_the_answer_of_its_own_thread() -> None:
+    journal = Journal()
+    journal.when(lambda event: event.kind == "x", lambda event: note(journal, "late"), late=True)
+    journal.record("tenant", "x")
+    another = threading.Thread(target=journal.answering, args=["tenant"])
+    another.start()
+    another.join()
+    assert journal.count("hook") == 0
+    journal.answering("tenant")
+    assert journal.count("hook") == 1
+
+
+def test_a_hook_may_break_the_connection() -> None:
+    def cut(_event: Event) -> None:
+        raise Broken
+
+    journal = Journal()
+    journal.when(lambda event: True, cut)
+    with pytest.raises(Broken):
+        journal.record("tenant", "x")
+    assert journal.count("tenant", "x") == 1
 
 
 def test_wait_for_sees_the_past_and_what_another_thread_brings() -> None:

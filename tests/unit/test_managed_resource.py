@@ -184,6 +184,34 @@ def test_delete_puts_back_what_was_there(before: Entry, monkeypatch: pytest.Monk
     assert start == WORLD
 
 
+@pytest.mark.parametrize(
+    ("half_way", "goes_on"),
+    [
+        ({"value": "theirsecret", "enabled": True, "other": {}}, True),
+        ({"value": "topsecretvalue", "enabled": False, "other": {"A": "1"}}, True),
+        ({"value": "topsecretvalue", "enabled": False, "other": {"A": "1", "B": "by hand"}}, False),
+        ({"value": "by hand", "enabled": False, "other": {}}, False),
+    ],
+)
+def test_a_way_back_that_was_cut_goes_on(
+    half_way: Entry,
+    goes_on: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An object that takes two writes is half ours, half what was there before us: nobody else was at it."""
+    before = {"value": "theirsecret", "enabled": False, "other": {"A": "1", "B": "2"}}
+    WORLD["Out"] = dict(before)
+    made = RULE.create(rule(before={"Out": before}, takeOver=["*"]))
+    WORLD["Out"] = half_way
+    restart(monkeypatch)
+    if goes_on:
+        RULE.delete("id", made.outs or {})
+        assert WORLD["Out"] == before
+    else:
+        with pytest.raises(shape.ChangedSince):
+            RULE.delete("id", made.outs or {})
+
+
 def test_delete_does_not_overwrite_what_someone_changed_since(monkeypatch: pytest.MonkeyPatch) -> None:
     made = ROUTES.create(routes(a=A))
     WORLD["a"] = {"hosts": ["by.hand.example"]}

@@ -33,7 +33,9 @@ async def clustermode(session: Session, words: list[str]) -> None:
 
 async def _machine(session: Session, names: list[str]) -> str:
     host = await _name(session, names or [session.member.host], [one.host for one in session.gateway.members])
-    if host in session.gateway.disconnected and host != session.member.host:
+    own, gone = session.member.host, session.gateway.disconnected
+    apart = host != own and bool({host, own} & gone)
+    if apart and not session.gateway.disconnected_mode:
         raise Disliked(session.profile.text("machine_disconnected", host=host))
     return host
 
@@ -55,26 +57,28 @@ async def clusterconfig(session: Session, words: list[str]) -> None:
         await session.console.tell("not_in_a_cluster")
         return
 
+    form = session.profile.setting("formats.clusterconfig")
+
     async def header() -> None:
-        await session.console.say(f"\nCluster {cluster}")
+        await session.console.say("\n" + form["heading"][0].format(cluster=cluster))
 
     async def list_members(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
-        lines = [f"Cluster {cluster}"]
+        lines = [line.format(cluster=cluster) for line in form["heading"]]
         for group in session.gateway.groups:
-            lines.append(f"Group {group}:")
+            lines.append(form["group"].format(group=group))
             lines += [
-                f"  Machine {member.host} (Serial #: {member.serial})"
+                form["machine"].format(host=member.host, serial=member.serial)
                 for member in session.gateway.members
                 if member.group == group
             ]
         await session.console.say("\n" + "\n".join(lines))
 
     async def connection_status(session: Session, words: list[str]) -> None:  # noqa: ARG001 - as above
-        lines = []
+        lines = list(form["status_heading"])
         for member in session.gateway.members:
             gone = member.host in session.gateway.disconnected
             state = session.profile.text("member_disconnected" if gone else "member_connected")
-            lines.append(f"Machine {member.host}: {state}")
+            lines.append(form["status"].format(host=member.host, serial=member.serial, state=state))
         await session.console.say("\n" + "\n".join(lines))
 
     handlers = {"LIST": list_members, "CONNSTATUS": connection_status}

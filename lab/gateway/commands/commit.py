@@ -96,8 +96,10 @@ async def clear(session: Session, words: list[str]) -> None:
     if not session.pending:
         await session.console.tell("nothing_to_clear")
         return
-    if not words and not await session.console.confirm(session.profile.text("sure_to_clear"), default=True):
-        return
+    if not words:
+        answers = await session.ask("clear", facts={"clear_asks": session.gateway.clear_asks})
+        if answers.get("sure") == "no":
+            return
     session.pending.drop()
     session.record("clear")
     await session.console.tell("cleared", date=now())

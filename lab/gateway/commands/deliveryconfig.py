@@ -45,9 +45,16 @@ async def _setup(session: Session) -> None:
         defaults={
             "interface": delivery.interface,
             "possible": "yes" if delivery.possible_delivery else "no",
+            "concurrency": str(delivery.concurrency),
+            "tls_concurrency": str(delivery.tls_concurrency),
         },
     )
-    new = Delivery(answers["interface"], answers["possible"] == "yes")
+    new = Delivery(
+        answers["interface"],
+        answers["possible"] == "yes",
+        int(answers.get("concurrency", delivery.concurrency)),
+        int(answers.get("tls_concurrency", delivery.tls_concurrency)),
+    )
 
     def mutate(tables: Configuration) -> None:
         tables.delivery = new

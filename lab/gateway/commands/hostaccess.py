@@ -63,7 +63,10 @@ class HostAccess:
                 raise Disliked(self.session.profile.text("not_a_hat_kind"))
             return kind == 1
         choices = [f"{verb} Sender Group", f"{verb} Policy"]
-        return await self.session.console.choose("", choices) == 1
+        if self.session.gateway.policies_first:
+            choices.reverse()
+        question = self.session.profile.text("hat_kind", verb=verb.lower())
+        return choices[await self.session.console.choose(question, choices)].endswith("Policy")
 
     async def _new(self, session: Session, words: list[str]) -> None:
         if await self._kind("New", words):

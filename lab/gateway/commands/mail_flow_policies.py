@@ -41,6 +41,7 @@ def shown_values(own: dict[str, str], ground: dict[str, str], *, tls_default: bo
 YES_NO = {
     "use_sb", "spam_check", "virus_check", "verify_client_cert", "require_tls_for_auth",
     "dkim_signing", "dkim_verification", "spf_verification", "envelope_sender_verification",
+    "dmarc_verification", "exception_table", "untagged_bounces",
 }  # fmt: skip
 NOT_PARAMETERS = {"behaviour", "name", *GATES}
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from lab.gateway.session import Session
 
 ALL = "ALL"
+BYPASSES = {
+    "bypass": "bypass_receiving",
+    "bypass_ldap": "bypass_ldap",
+    "bypass_call_ahead": "bypass_call_ahead",
+}
+"""Question → attribute."""
 
 
 def parse_address(text: str) -> str:
@@ -112,6 +118,7 @@ class RecipientAccess:
                 "reply": reply,
                 "bypass": "yes" if entry.bypass_receiving else "no",
                 "bypass_ldap": "yes" if entry.bypass_ldap else "no",
+                "bypass_call_ahead": "yes" if entry.bypass_call_ahead else "no",
             },
         )
         self._put(_from_answers(entry, answers), "changed")
@@ -152,6 +159,7 @@ class RecipientAccess:
                 form["response"].format(response=entry.response) if entry.response else "",
                 form["bypass"] if entry.bypass_receiving else "",
                 form["bypass_ldap"] if entry.bypass_ldap else "",
+                form["bypass_call_ahead"] if entry.bypass_call_ahead else "",
             ]
             shown = form["line"].format(address=entry.address, action=entry.action)
             lines.append(" ".join([shown, *(extra for extra in extras if extra)]))
@@ -165,6 +173,7 @@ def _from_answers(entry: Recipient, answers: dict[str, str]) -> Recipient:
         result.response = ""
     elif "reply" in answers:
         result.response = f"{answers.get('code', '250')} {answers['reply']}"
-    result.bypass_receiving = answers.get("bypass", "yes" if result.bypass_receiving else "no") == "yes"
-    result.bypass_ldap = answers.get("bypass_ldap", "yes" if result.bypass_ldap else "no") == "yes"
+    for question, attribute in BYPASSES.items():
+        if question in answers:
+            setattr(result, attribute, answers[question] == "yes")
     return result

@@ -96,7 +96,8 @@ class SenderGroups:
 
     def _behaviours(self) -> list[tuple[str, str]]:
         policies = self.session.tables.listener(self.listener).policies
-        return [*DIRECT, *((f"${name}", f"Policy: {name}") for name in sorted(policies))]
+        named = [(f"${name}", f"Policy: {name}") for name in sorted(policies)]
+        return [*named, *DIRECT] if self.session.gateway.policies_first else [*DIRECT, *named]
 
     def change(self, name: str, what: str, act: Callable[[SenderGroup], None]) -> None:
         """Change one group, found by its name."""

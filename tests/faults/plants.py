@@ -1,0 +1,94 @@
+"""Defects that are planted into a plugin before it starts: the cuts have to find each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dynamic_providers import engine
+from dynamic_providers.entries import ABSENT, Entries, Place, Props, plain
+from dynamic_providers.exchange.client import ExchangeClient
+from dynamic_providers.gateway import batch, commit, filter_text, outbound_filter
+from dynamic_providers.gateway.script import Script
+from dynamic_providers.gateway.tables import GatewayProvider
+from dynamic_providers.gateway.transaction import Session
+from dynamic_providers.managed_provider import ManagedProvider
+from tests.hands.others import THEIR_SECRET
+
+
+def plant(name: str) -> None:
+    """Make this process have a defect."""
+    PLANTS[name]()
+
+
+def _read_back_skipped() -> None:
+    """What was written counts, whether it is there or not."""
+
+    def write(
+        self: ManagedProvider, place: Place, changes: dict[str, Any], live: Entries, props: Props
+    ) -> None:
+        self.apply(place, changes, live, {"change": props.get("change", {})})
+
+    _put(ManagedProvider, "_write", write)
+    _put(ExchangeClient, "_read_back", lambda *_: None)
+
+
+def _committed_too_early() -> None:
+    """Each dialogue is committed as soon as it is through, whatever still belongs to it."""
+    run = outbound_filter._run
+
+    def run_and_commit(session: Session, script: Script, name: str) -> None:
+        run(session, script, name)
+        commit.commit(session, "too early")
+
+    _put(outbound_filter, "_run", run_and_commit)
+
+
+def _clear_forgotten() -> None:
+    """What was refused stays pending."""
+    for module in (batch, commit):
+        _put(module, "clear", lambda _session: None)
+
+
+def _before_as_an_output() -> None:
+    """What was there before us is looked at when a resource is made, not when all began."""
+    create = ManagedProvider.create
+
+    def created(self: ManagedProvider, props: Props) -> Any:
+        props = plain(props)
+        before, look = self._before(props), self.recorded if isinstance(self, GatewayProvider) else self.live
+        there = look(self._place(props), sorted(before))
+        own = {key: there[key] for key, record in before.items() if record == ABSENT and key in there}
+        return create(self, {**props, "before": before | own})
+
+    _put(ManagedProvider, "create", created)
+
+
+def _death_not_noticed() -> None:
+    """The engine is taken to be there for ever."""
+    _put(engine, "is_alive", lambda: True)
+
+
+def _another_tenants_alternative_dropped() -> None:
+    """The filter is written with our own secrets only."""
+    render = filter_text.render
+
+    def ours_alone(name: str, group: str, header: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return render(name, group, header, tuple(one for one in values if one != THEIR_SECRET))
+
+    _put(filter_text, "render", ours_alone)
+
+
+def _put(owner: object, name: str, value: object) -> None:
+    assert hasattr(owner, name), f"the product has no {name} any more: plant the defect elsewhere"
+    setattr(owner, name, value)
+
+
+PLANTS: Mapping[str, Callable[[], None]] = {
+    "read-back skipped": _read_back_skipped,
+    "commit too early": _committed_too_early,
+    "clear forgotten": _clear_forgotten,
+    "before as an output": _before_as_an_output,
+    "death not noticed": _death_not_noticed,
+    "another tenant's alternative dropped": _another_tenants_alternative_dropped,
+}
