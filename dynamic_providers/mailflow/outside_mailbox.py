@@ -119,6 +119,12 @@ class OutsideMailbox:
             imap.login(self._imap.user, self._password)
         except imaplib.IMAP4.abort:
             raise  # no refusal: the connection broke
+        except UnicodeEncodeError:
+            raise CannotLook(
+                "its user or password holds letters outside ASCII, which IMAP's LOGIN cannot carry",
+                where=self._where,
+                fix="give PROBE_IMAP_PASSWORD another password, e.g. an app password",
+            ) from None
         except imaplib.IMAP4.error as error:
             raise CannotLook(
                 f"the login is refused: {error}",

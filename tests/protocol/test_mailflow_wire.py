@@ -390,3 +390,14 @@ def test_a_refused_login_outside_is_one_clear_line(certificates: Certificates, c
         pytest.raises(CannotLook, match="PROBE_IMAP_PASSWORD"),
     ):
         mailbox.find("word1")
+
+
+def test_a_password_that_imap_cannot_carry_is_one_clear_line(
+    certificates: Certificates, connect: Connect
+) -> None:
+    with (
+        outside(MailboxServer(), certificates, connect, "pässword") as mailbox,
+        pytest.raises(CannotLook, match="outside ASCII") as refused,
+    ):
+        mailbox.find("word1")
+    assert "ä" not in str(refused.value)
