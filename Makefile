@@ -5,8 +5,8 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
 CODE := $(wildcard components dynamic_providers lab mail_check tools tests __main__.py)
-# Tests that run at once: three on two cores, since many wait; WORKERS=0: in this very process, for a debugger.
-WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+# Tests that run at once: two a core, since many wait; WORKERS=0: in this very process, for a debugger.
+WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
 # What to hand to pytest besides: make test ARGS="tests/unit -k prompt"
 ARGS ?=
 UV_VERSION := 0.13.9
