@@ -70,12 +70,13 @@ def _as_socket(channel: paramiko.Channel) -> socket.socket:
     ended: list[str] = []
 
     def copy(name: str, read: Callable[[int], bytes], write: Callable[[bytes], None]) -> None:
-        with contextlib.suppress(OSError):  # the other side hung up
+        with contextlib.suppress(OSError, EOFError):  # the other side hung up, or the host did
             while block := read(_BLOCK):
                 write(block)
         with contextlib.suppress(OSError):  # hung up already
             theirs.shutdown(socket.SHUT_RDWR)
-        channel.close()
+        with contextlib.suppress(OSError, EOFError):  # the host hung up already
+            channel.close()
         ended.append(name)
         if len(ended) == 2:
             theirs.close()

@@ -87,8 +87,9 @@ def test_outbound_on_in_the_run_that_makes_the_connector(ground: Ground) -> None
     """Microsoft learns of rules sooner than of connectors; the rule waits until it knows the connector."""
     ground.begin(ground.carried, OUT_AT_ONCE)
     ground.lag(RULES_FIRST)
+    changes: Changes = {("outbound", "smartHosts"): [DATA2], ("outbound", "state"): "all"}
     with ground.traffic() as traffic:
-        ground.up({("outbound", "smartHosts"): [DATA2], ("outbound", "state"): "all"})
+        ground.up({**changes, ("settle", "rule"): "4s"})  # WhenChanged has whole seconds, and lags are long
         traffic.flow()
     print(traffic.numbers())
     assert traffic.harm(through=()) == {}
