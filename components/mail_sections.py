@@ -220,5 +220,7 @@ class SettleSettings(Model):
         " Source: Microsoft Learn, mail flow rules.",
     )
     mx: Annotated[Duration | None, OrWord("ttl")] = Field(
-        _TTL, description="For an MX record; ttl: the time to live of the record that went."
+        _TTL,
+        description="For an MX record; ttl: the time to live of the record that went, and as long again"
+        " (5 min at most) for mail that is on its way then.",
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from components.settings import Settings
 
 
@@ -30,15 +32,10 @@ def as_facts(settings: Settings) -> dict[str, dict[str, list[str]]]:
     if settings.outbound.smart_hosts and settings.outbound.state != "none":
         rules["outboundRule"] = outbound(settings)
     return {
-        rule: {_camel(name): _listed(value) for name, value in scope.items() if value}
+        rule: {to_camel(name): _listed(value) for name, value in scope.items() if value}
         for rule, scope in rules.items()
     }
 
 
 def _listed(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

@@ -154,7 +154,12 @@ def argument(name: str) -> str:
 
 def gateway_connection() -> GatewayConnection:
     """How this process reaches the gateways."""
-    return GatewayConnection.model_validate_json(argument("gateway"))
+    return _gateway_connection(argument("gateway"))
+
+
+@functools.lru_cache(maxsize=2)  # it is asked for with every record
+def _gateway_connection(text: str) -> GatewayConnection:
+    return GatewayConnection.model_validate_json(text)
 
 
 def tenant_connection() -> TenantConnection:

@@ -99,6 +99,13 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"«{name}»" for name in names)
 
 
+def some(names: Iterable[str], most: int = 4) -> str:
+    """The first names of a list, and how many more there are."""
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _presence(entry: Entry | None) -> str:
     return "there" if entry is not None else "not there"
 

@@ -20,7 +20,6 @@ from dynamic_providers.wording import plain_text
 GATEWAY_KINDS = ("sender group", "message filter", "interface")
 TENANT_KINDS = ("transport rule", "inbound connector", "outbound connector", "accepted domain")
 KINDS = (*GATEWAY_KINDS, *TENANT_KINDS)
-_MOST = 4  # of a list in a line
 
 
 def _left_alone(text: str) -> str:
@@ -105,13 +104,6 @@ class EquivalentsProvider(LookingProvider):
         for entry in left:
             if _same(entry) not in there:
                 report.info(f"{where}: leave: there is nothing in the way that is called «{entry}»")
-
-
-def some(names: Iterable[str]) -> str:
-    """The first names of a list, and how many more there are."""
-    listed = list(names)
-    rest = len(listed) - _MOST
-    return ", ".join(listed[:_MOST]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _same(entry: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from components.context import HEADER
 from components.settings import Settings
+from dynamic_providers.entries import some
 from dynamic_providers.mailflow.proof import Proof
 from mail_check import surroundings
 from mail_check.objects import made_objects
@@ -56,8 +57,8 @@ def places(settings: Settings) -> dict[str, tuple[str, ...]]:
         "inbound.mx": tuple(f"{one.preference} {one.host}" for one in settings.inbound.mx_hosts or ()),
         "inbound.gateway": (
             f"Listener {gateway.inbound_listener}",
-            f"RAT: {_some(list(settings.domains))}",
-            f"SMTP route: {_some(hosts)}",
+            f"RAT: {some(settings.domains, _NAMED)}",
+            f"SMTP route: {some(hosts, _NAMED)}",
         ),
         "inbound.tenant": (f"Connector {names.inbound_connector}", f"Rule {names.inbound_rule}"),
         "inbound.inbox": (settings.checks.mailbox,) if settings.checks else (),
@@ -78,8 +79,3 @@ def places(settings: Settings) -> dict[str, tuple[str, ...]]:
             "forged.gateway": (f"Filter {names.filter}",),
         }
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

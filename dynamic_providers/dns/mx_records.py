@@ -180,7 +180,7 @@ class MxRecordsProvider(ObjectProvider):
         if lowered != move.live:
             replace(move.domain, move.live, lowered)
             report.info(f"{move.domain}: TTL of its old MX lowered from {move.live['ttl']} to {low} s")
-        until = Change(settling.now(), old).settled()
+        until = Change(settling.now(), old).forgotten()
         settling.wait_until(until, f"{move.domain}: until all have its old MX with the short TTL")
         return Move(move.domain, lowered, lowered, move.wanted, move.is_first)
 

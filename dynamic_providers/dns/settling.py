@@ -14,6 +14,10 @@ _WHY = (
     "the next run waits again"
 )
 
+ON_ITS_WAY = 300
+"""Seconds that a message may take which set out just before the TTL ended: the sender's session, and the
+gateway's own queues. Where the TTL is shorter than that, as long as the TTL."""
+
 Settle = Literal["ttl"] | Annotated[int, Field(strict=True, ge=0, le=604_800)]
 
 
@@ -24,9 +28,15 @@ class Change:
     at: datetime
     remembered: int
 
+    def forgotten(self) -> datetime:
+        """From when on no resolver knows those before any more."""
+        return self.at + timedelta(seconds=self.remembered)
+
     def settled(self, settle: str | int = "ttl") -> datetime:
-        """From when on nobody uses those before any more; `settle` in seconds overrides the TTL."""
-        return self.at + timedelta(seconds=self.remembered if settle == "ttl" else int(settle))
+        """From when on nobody uses those before any more; `settle` in seconds overrides TTL and allowance."""
+        if settle != "ttl":
+            return self.at + timedelta(seconds=int(settle))
+        return self.forgotten() + timedelta(seconds=min(self.remembered, ON_ITS_WAY))
 
     def outputs(self, settle: str | int) -> dict[str, str]:
         """As outputs of a resource."""

@@ -108,9 +108,11 @@ def _validated(props: Props) -> Props:
         results = client.ask(_CMDLET, {"Identity": row["Identity"], "Recipients": recipients})
     finally:
         client.forget(OUTBOUND_CONNECTOR)
-    _tell_left_over(client, name)
-    _require_success(results, row, client)
-    at = _mark(client, name, recipients)
+    try:
+        _require_success(results, row, client)
+        at = _mark(client, name, recipients)
+    finally:
+        _tell_left_over(client, name)  # last: a list that shows the mark shows what was left before it, too
     return {"validated": True, "at": at, "tasks": [_line(one) for one in results]}
 
 

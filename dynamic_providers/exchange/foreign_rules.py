@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from dynamic_providers.address_spans import overlapping
-from dynamic_providers.equivalents import Finding, some
+from dynamic_providers.entries import some
+from dynamic_providers.equivalents import Finding
 from dynamic_providers.exchange import forms
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import Rows

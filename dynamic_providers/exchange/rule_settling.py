@@ -26,16 +26,15 @@ def settled_at(row: Row, where: str, settle: float, kind: Kind = TRANSPORT_RULE)
     return when(row.get("WhenChanged"), place) + timedelta(seconds=settle)
 
 
-def connector_known_at(client: ExchangeClient, connector: str, settle: float) -> datetime | None:
-    """From when on a rule may lead to a connector; None where that is now, or where there is none yet."""
+def _connector_known_at(client: ExchangeClient, connector: str, settle: float) -> datetime | None:
+    """From when on a rule may lead to a connector; None where there is none yet."""
     row = client.find(OUTBOUND_CONNECTOR, connector)
-    until = settled_at(row, client.name, settle, OUTBOUND_CONNECTOR) if row is not None else None
-    return until if until is not None and until > datetime.now(UTC) else None
+    return None if row is None else settled_at(row, client.name, settle, OUTBOUND_CONNECTOR)
 
 
 def wait_for_connector(client: ExchangeClient, rule: str, connector: str, settle: float) -> None:
     """Before a rule leads mail to a connector: wait until all of Microsoft 365 knows the connector."""
-    until = connector_known_at(client, connector, settle)
+    until = _connector_known_at(client, connector, settle)
     if until is not None:
         what = f"{client.name}: the transport rule «{rule}» comes after its connector «{connector}»"
         wait_until(until, what, _NOT_KNOWN)
@@ -43,8 +42,8 @@ def wait_for_connector(client: ExchangeClient, rule: str, connector: str, settle
 
 def told_of_connector(client: ExchangeClient, rule: str, connector: str, settle: float) -> str:
     """What a preview says of that wait; «» where there is none."""
-    until = connector_known_at(client, connector, settle)
-    if until is None and client.find(OUTBOUND_CONNECTOR, connector) is not None:
+    until = _connector_known_at(client, connector, settle)
+    if until is not None and until <= datetime.now(UTC):
         return ""
     span = f"{settle / 60:.0f} min" if settle >= 60 else f"{settle:.0f} s"
     later = f"after {clock(until)}" if until is not None else f"{span} after its connector"

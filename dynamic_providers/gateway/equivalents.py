@@ -13,8 +13,8 @@ from pulumi.dynamic import Resource
 
 from dynamic_providers import report
 from dynamic_providers.address_spans import overlapping, span
-from dynamic_providers.entries import Props
-from dynamic_providers.equivalents import GATEWAY_KINDS, EquivalentsProvider, Finding, LeftAlone, some
+from dynamic_providers.entries import Props, some
+from dynamic_providers.equivalents import GATEWAY_KINDS, EquivalentsProvider, Finding, LeftAlone
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, Label, Listener, SenderAddress
 from dynamic_providers.gateway import delivery_config, filter_text, transaction
 from dynamic_providers.gateway.dialogue import DialogueError

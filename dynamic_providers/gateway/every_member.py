@@ -53,12 +53,14 @@ def record_of(record: Entry, host: str) -> Entry | None:
     if MEMBERS in record:
         found: Entry | None = record[MEMBERS].get(host or transaction.first_member())
         return found
-    return record if host in ("", transaction.first_member()) else None
+    return record if not host or host == transaction.first_member() else None
 
 
 def recorded_members(before: Entries) -> set[str]:
     """The members that these records are about."""
-    return {host for one in before.values() for host in one.get(MEMBERS, [transaction.first_member()])}
+    hosts = {host for one in before.values() for host in one.get(MEMBERS, ())}
+    alone = any(MEMBERS not in one for one in before.values())
+    return {*hosts, transaction.first_member()} if alone else hosts
 
 
 def joined_entry(found: Mapping[str, Entry | None], known: Entry | None) -> Entry | None:
@@ -246,8 +248,9 @@ def _on_all(work: Callable[[], T]) -> dict[str, T]:
             return None
 
     found: dict[str, Any] = on_each(tried)
-    done = [host for host in found if host not in failed]
-    for host, error in failed.items():
+    if failed:
+        done = [host for host in found if host not in failed]
+        host, error = next(iter(failed.items()))
         if not done:
             raise error
         raise HalfDoneError(

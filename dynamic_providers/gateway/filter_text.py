@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from dynamic_providers.gateway.shell import NARROW
+from dynamic_providers.gateway.screen_text import NARROW
 
 _TOKEN = re.compile(
     r"""\s+|\#[^\n]*|(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[A-Za-z][\w-]*)|(?P<sign>==|!=|[(){};:,!]|\S)"""

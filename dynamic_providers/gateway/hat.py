@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dynamic_providers.gateway.shell import NARROW
+from dynamic_providers.gateway.screen_text import NARROW
 from dynamic_providers.gateway.tables import rows, unreadable
 
 NAME = "host access table"

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from dynamic_providers.gateway.shell import Screen, Waits, masked
+from dynamic_providers.gateway.screen_text import masked, split_default
+from dynamic_providers.gateway.shell import Screen, Waits
 
 _MENU_HEAD = re.compile(r"^.*\b(?:choose|select) the operation\b.*$", re.IGNORECASE | re.MULTILINE)
 _VERB = re.compile(r"^[ \t]*-?[ \t]*([A-Z][A-Z_]{2,})[ \t]+-[ \t]", re.MULTILINE)
@@ -36,7 +37,7 @@ class Question:
     @classmethod
     def of(cls, screen: Screen) -> "Question":
         """Take a screen apart."""
-        text = _without_brackets(screen.text)
+        text, _ = split_default(screen.text)
         heads = list(_MENU_HEAD.finditer(text))
         if heads and (verbs := tuple(_VERB.findall(text, heads[-1].end()))):
             return cls(text[heads[-1].start() :], text[: heads[-1].start()], screen.default, verbs, ())
@@ -57,22 +58,6 @@ def quote(text: str, longest: int = 400) -> str:
     """What the appliance printed, fit for an error: in one line, not too long, filters' texts masked."""
     line = " ".join(masked(text).split())
     return line if len(line) <= longest else line[: longest // 2] + " … " + line[-longest // 2 :]
-
-
-def _without_brackets(text: str) -> str:
-    """Without the `[default]> ` at the end."""
-    stripped = text.rstrip()
-    if not stripped.endswith("]>"):
-        return stripped.removesuffix(">")
-    depth = 0
-    for at in range(len(stripped) - len("]>") - 1, -1, -1):
-        if stripped[at] == "]":
-            depth += 1
-        elif stripped[at] == "[":
-            if not depth:
-                return stripped[:at]
-            depth -= 1
-    return stripped
 
 
 def _question_start(text: str) -> int:

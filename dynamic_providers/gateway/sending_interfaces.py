@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamic_providers.address_spans import outside
-from dynamic_providers.equivalents import Finding, some
+from dynamic_providers.entries import some
+from dynamic_providers.equivalents import Finding
 from dynamic_providers.gateway import delivery_config, filter_text
 from dynamic_providers.gateway.outbound_filter import Filter
 

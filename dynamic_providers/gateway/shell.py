@@ -7,11 +7,21 @@ A screen ends where the appliance waits: at the main prompt (learned, then match
 import codecs
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from dynamic_providers.errors import redact
+from dynamic_providers.gateway.screen_text import (
+    clean,
+    flat,
+    is_wrapped,
+    last_line,
+    shown,
+    split_default,
+    without_codes,
+    without_echo,
+)
 from dynamic_providers.gateway.ssh import GatewayError
 
 SILENCE_SECONDS = 60.0  # without a single byte, where an answer is due
@@ -20,21 +30,14 @@ SCREEN_CHARACTERS = 16_000_000  # three times those routes
 SAME_ANSWERS = 20  # of one question, one after the other: no dialogue of a release asks so often
 _POLL_SECONDS = 0.5
 _TELLING = 6  # letters of a line that stand in no table by chance
-_LAST_LINES, _LAST_LETTERS = 6, 600
 _TAIL = 16_384  # more than a screen's last line can be
-NARROW = 80  # columns of a terminal that does not care what we asked for
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[=>78cDEHM])")
 _PAGER = re.compile(r"-?-\s?Press Any Key For More\s?--?[ \t]*\Z", re.IGNORECASE)
 _ERASED = re.compile(r"\r *\r|\r\x1b\[[02]?K|\x08+ *\x08*")
 _ERASING = re.compile(r"(?:\r *|\r\x1b(?:\[[02]?)?|\x08+ *)?\Z")
 _QUESTION = re.compile(r"(?:\]> ?|\A> ?)\Z")
 _TEXT_ENTRY = re.compile(r"on its own\s+line to end\.?[ \t]*\n[ \t\n]*\Z", re.IGNORECASE)
 _PASSPHRASE = re.compile(r"\b(?:password|passphrase)\s*: ?\Z", re.IGNORECASE)
-# What a filter compares with, or gives to an action; also where it is cut off.
-_LITERAL = re.compile(
-    r"""([=!]=\s*|[(,]\s*)(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z))"""
-)
 _MODE_PROMPT = re.compile(r"\A\((?:Cluster|Group|Machine) [^()\n]+\)> \Z")
 _ANY_PROMPT = re.compile(r"\A\S[^\n]{0,200}> \Z")
 
@@ -107,7 +110,7 @@ class Shell:
         self._raw = ""
         self._echo: str | None = None
         self._echoes = False  # what we type comes back, as far as we have seen
-        self._erasing = False
+        self._page_end: int | None = None  # where a pager's line was; what erases it may yet come
         self._asked = ("", 0)  # the last question and our answer to it, and how often they came
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -115,24 +118,22 @@ class Shell:
 
     def log_in(self) -> str:
         """Read the banner and learn the prompt: what stays the same after an empty line. Gives the banner."""
-        banner = self._read_until(
-            lambda tail: bool(_ANY_PROMPT.search(tail)), "the prompt after the login", self._silence
-        )
-        self.narrow = _is_wrapped(banner)
-        last = _last_line(banner)
+
+        def ended(tail: str) -> bool:
+            return bool(_ANY_PROMPT.search(tail))
+
+        banner = self._read_until(ended, "the prompt after the login", self._silence)
+        self.narrow = is_wrapped(banner)
+        before = last_line(banner)
         for _ in range(3):
             self._send("")
-            shown = _last_line(
-                self._read_until(
-                    lambda tail: bool(_ANY_PROMPT.search(tail)), "the prompt again", self._silence
-                )
-            )
-            if shown == last and not _QUESTION.search(shown):
-                self.prompt = shown
-                return banner.removesuffix(shown)
-            last = shown
+            last = last_line(self._read_until(ended, "the prompt again", self._silence))
+            if last == before and not _QUESTION.search(last):
+                self.prompt = last
+                return banner.removesuffix(last)
+            before = last
         raise NoPromptError(
-            f"no prompt after the login, but «{_shown(banner)}»",
+            f"no prompt after the login, but «{shown(banner)}»",
             where=self.name,
             fix="log in by hand with this user and see what is asked",
         )
@@ -181,7 +182,7 @@ class Shell:
         self._asked = (exchanged, 0 if screen.waits is Waits.COMMAND else times)
         if self._asked[1] >= SAME_ANSWERS:
             raise ScreenTimeoutError(
-                f"it asks the same again after {SAME_ANSWERS} answers: «{_shown(screen.text)}»",
+                f"it asks the same again after {SAME_ANSWERS} answers: «{shown(screen.text)}»",
                 where=self.name,
                 fix="log in by hand and see what it wants; please report the question and the release",
             )
@@ -225,15 +226,15 @@ class Shell:
             )
 
         text = self._read_until(ended, what, silence or self._silence)
-        last = _last_line(text)
+        last = last_line(text)
         if last == self.prompt or (learn and _MODE_PROMPT.match(last)):
             self.prompt = last
             return Screen(text.removesuffix(last).rstrip("\n"), Waits.COMMAND)
         if _QUESTION.search(last):
-            return Screen(text, Waits.ANSWER, _default(text))
+            return Screen(text, Waits.ANSWER, split_default(text)[1])
         return Screen(text, Waits.TEXT)
 
-    def _read_until(self, ended: "Ended", what: str, silence: float) -> str:
+    def _read_until(self, ended: Callable[[str], bool], what: str, silence: float) -> str:
         """Read until the last line says that it is our turn; without echo, pager and control characters."""
         deadline = time.monotonic() + SCREEN_SECONDS
         while True:
@@ -244,19 +245,19 @@ class Shell:
             if self._terminal.recv_ready():
                 continue
             tail = clean(self._raw[-_TAIL:])
-            if (ended(_last_line(tail)) or _TEXT_ENTRY.search(tail)) and not self._within_echo():
+            if (ended(last_line(tail)) or _TEXT_ENTRY.search(tail)) and not self._within_echo():
                 break
             if _PASSPHRASE.search(tail):
                 raise PassphraseWantedError(
-                    f"it asks for a passphrase: «{_shown(tail)}»",
+                    f"it asks for a passphrase: «{shown(tail)}»",
                     where=self.name,
                     fix="log in by hand with this user, set a new passphrase, and put it into "
                     "GATEWAY_PASSWORD",
                 )
             self._turn_page()
-        raw, self._raw = _ANSI.sub("", self._raw), ""
-        text = _without_echo(raw, self._echo)
-        if len(_flat(self._echo or "")) >= _TELLING:
+        raw, self._raw = without_codes(self._raw), ""
+        text = without_echo(raw, self._echo)
+        if len(flat(self._echo or "")) >= _TELLING:
             self._echoes |= text is not raw
             if text is raw and self._echoes and self._echoed_late(raw):
                 raise self._out_of_step(raw)
@@ -264,17 +265,17 @@ class Shell:
 
     def _within_echo(self) -> bool:
         """Whether all that came is the beginning of what we typed, which may look like a question itself."""
-        sent = _flat(self._echo or "")
-        return len(self._raw) < 4 * len(sent) and sent.removeprefix(_flat(self._raw)) not in ("", sent)
+        sent = flat(self._echo or "")
+        return len(self._raw) < 4 * len(sent) and sent.removeprefix(flat(self._raw)) not in ("", sent)
 
     def _echoed_late(self, raw: str) -> bool:
         """Whether our line's echo stands behind something that was still to come, other than the prompt."""
-        before, found, _ = _flat(raw).partition(_flat(self._echo or ""))
-        return bool(found) and bool(before.replace(_flat(self.prompt), ""))
+        before, found, _ = flat(raw).partition(flat(self._echo or ""))
+        return bool(found) and bool(before.replace(flat(self.prompt), ""))
 
     def _out_of_step(self, raw: str) -> OutOfStepError:
         return OutOfStepError(
-            f"what looked like its prompt was none, it went on with «{_shown(raw[-_TAIL:])}»",
+            f"what looked like its prompt was none, it went on with «{shown(raw)}»",
             where=self.name,
             fix="look for something in its tables or comments that looks like the prompt; then run it again",
         )
@@ -284,7 +285,7 @@ class Shell:
             return
         raise ScreenTimeoutError(
             f"waited for {what}, but it goes on and on: {len(self._raw)} characters, the last "
-            f"«{_shown(_end(self._raw))}»",
+            f"«{shown(self._raw)}»",
             where=self.name,
             fix="log in by hand and see what the appliance prints",
         )
@@ -300,7 +301,7 @@ class Shell:
                 if now - quiet_from >= silence or now >= deadline:
                     raise ScreenTimeoutError(
                         f"waited for {what}, but nothing came for {now - quiet_from:.0f} s after "
-                        f"«{_shown(_end(self._raw))}»",
+                        f"«{shown(self._raw)}»",
                         where=self.name,
                         fix="try again; if it stays so, log in by hand and see what the appliance "
                         "is busy with",
@@ -315,13 +316,14 @@ class Shell:
     def _take(self, text: str) -> None:
         """Add what came; what erases the pager's line goes."""
         self._raw += text
-        if self._erasing:
-            erased = _ERASED.match(self._raw, self._page_end)
-            if erased:
-                self._raw = self._raw[: self._page_end] + self._raw[erased.end() :]
-                self._erasing = False
-            elif not _ERASING.match(self._raw, self._page_end):
-                self._erasing = False  # it did not erase its line
+        at = self._page_end
+        if at is None:
+            return
+        if erased := _ERASED.match(self._raw, at):
+            self._raw = self._raw[:at] + self._raw[erased.end() :]
+            self._page_end = None
+        elif not _ERASING.match(self._raw, at):
+            self._page_end = None  # it did not erase its line
 
     def _turn_page(self) -> None:
         pager = _PAGER.search(self._raw[-_TAIL:])
@@ -329,102 +331,13 @@ class Shell:
             return
         self._raw = self._raw[: len(self._raw) - len(pager.group())]
         self._page_end = len(self._raw)
-        self._erasing = True
         self._write(" ")
 
     def _lost(self) -> ConnectionLostError:
-        last = _shown(_end(self._raw))
+        last = shown(self._raw)
         return ConnectionLostError(
             "the session ended" + (f" after «{last}»" if last else ""),
             where=self.name,
             fix="run it again; gateways end idle sessions, and everything that was not committed "
             "is gone with it",
         )
-
-
-class Ended(Protocol):
-    """Whether this last line says that it is our turn."""
-
-    def __call__(self, tail: str, /) -> bool: ...
-
-
-def clean(raw: str) -> str:
-    """Text as a terminal would show it: carriage returns and backspaces done, no control characters."""
-    text = re.sub(r"\r+\n", "\n", _ANSI.sub("", raw))
-    if "\r" in text or "\x08" in text:
-        text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
-
-
-def _overwritten(line: str) -> str:
-    shown: list[str] = []
-    column = 0
-    for char in line:
-        if char == "\r":
-            column = 0
-        elif char == "\x08":
-            column = max(0, column - 1)
-        else:
-            shown[column : column + 1] = char
-            column += 1
-    return "".join(shown)
-
-
-def _without_echo(raw: str, sent: str | None) -> str:
-    """Without the echo of what we sent, however a narrow terminal wrapped it."""
-    if sent is None:
-        return raw
-    wanted = _flat(sent)
-    at = 0
-    for char in wanted:
-        while at < len(raw) and raw[at] in " \t\r\n\x08":
-            at += 1
-        if at == len(raw) or raw[at] != char:
-            return raw  # no echo
-        at += 1
-    end = re.compile(r"[ \t\r]*\n?").match(raw, at)
-    return raw[end.end() :] if end else raw
-
-
-def _flat(text: str) -> str:
-    return "".join(text.replace("\x08", " ").split())
-
-
-def _default(text: str) -> str:
-    """What stands in the brackets of a question; it may hold brackets itself, and be wrapped."""
-    paragraph = text.rstrip()[: -len("]>")] if text.rstrip().endswith("]>") else ""
-    depth = 0
-    for at in range(len(paragraph) - 1, -1, -1):
-        if paragraph[at] == "]":
-            depth += 1
-        elif paragraph[at] == "[":
-            if not depth:
-                return paragraph[at + 1 :].replace("\n", "")
-            depth -= 1
-    return ""
-
-
-def _last_line(text: str) -> str:
-    return text[text.rfind("\n") + 1 :]
-
-
-def _is_wrapped(banner: str) -> bool:
-    """Whether the login's long NOTE was wrapped."""
-    note = re.search(r"^NOTE:.*(?:\n(?!\s*$).+)*", banner, re.MULTILINE)
-    return bool(note) and all(len(line) <= NARROW for line in note.group().split("\n")) if note else False
-
-
-def masked(text: str) -> str:
-    """Without secrets: ours, and whatever filters compare with or insert, where others' stand in clear."""
-    return redact(_LITERAL.sub(r'\1"[…]"', text))
-
-
-def _end(raw: str) -> str:
-    """The end of a text that may be very long, from the beginning of a line: no half of a secret shows."""
-    return raw if len(raw) <= 4 * _TAIL else raw[-4 * _TAIL :].partition("\n")[2]
-
-
-def _shown(raw: str) -> str:
-    """The last lines, fit for an error: secrets masked, no control characters."""
-    lines = [line.strip() for line in masked(clean(raw)).split("\n") if line.strip()]
-    return " / ".join(lines[-_LAST_LINES:])[-_LAST_LETTERS:]

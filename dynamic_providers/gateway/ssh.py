@@ -295,6 +295,8 @@ def _log_in_to_gateway(
             said = _try_login(transport, log_in, where)
             for _, also in means if said is Login.MORE else ():
                 said = _try_login(transport, also, where)
+                if said is Login.AT_PROMPT:
+                    said = _try_login(transport, _at_prompt(user), where)
         except BaseException:
             transport.close()
             raise

@@ -139,13 +139,19 @@ class Gateway:
             except queue.Empty:
                 request = None
             if isinstance(request, _Read):
-                _settle(request.done, lambda r=request: self._read(r))  # type: ignore[misc]
+                self._answer(request)
                 continue
             if request is not None:
                 batch.append(request)
             if request is None or len(batch) >= FULL_BATCH:
                 self._finish(batch)
                 batch = []
+
+    def _answer(self, request: _Read) -> None:
+        try:
+            request.done.set_result(self._read(request))
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which would hang without it
+            request.done.set_exception(error)
 
     def _read(self, request: _Read) -> Any:
         if request.table not in self._cache:
@@ -262,13 +268,6 @@ def _whole(reader: Callable[[Session], T]) -> Callable[[Session], T]:
         return found
 
     return read
-
-
-def _settle(done: "Future[Any]", work: Callable[[], Any]) -> None:
-    try:
-        done.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which would hang without it
-        done.set_exception(error)
 
 
 _member: ContextVar[str] = ContextVar("member", default="")

@@ -3,10 +3,10 @@
 Read anew each time: another process writes these objects. No value of a header is looked at.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from dynamic_providers.address_spans import overlapping, span
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.exchange.client import named
 from dynamic_providers.exchange.rule_order import in_order, priority_of, state_of
@@ -198,15 +198,5 @@ def _domains(connector: Mapping[str, Any]) -> set[str]:
 
 
 def _within(address: str, networks: Any) -> bool:
-    """Whether an address is in one of them; what is no network (a range) may hold it, so counts as yes."""
-    try:
-        wanted = ipaddress.ip_address(address)
-    except ValueError:
-        return True
-    for one in networks or []:
-        try:
-            if wanted in ipaddress.ip_network(str(one), strict=False):
-                return True
-        except ValueError:
-            return True
-    return False
+    """Whether an IPv4 address is in one of them; of another one nobody can say, so it counts as yes."""
+    return span(address) is None or bool(overlapping([address], map(str, networks or [])))

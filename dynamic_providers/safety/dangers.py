@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dynamic_providers.entries import Props, quoted
+from dynamic_providers.entries import Props, quoted, some
 from dynamic_providers.safety import acknowledgements, flowing
 from dynamic_providers.safety.replaced import REPLACED, Replaced
 
@@ -94,11 +94,10 @@ def _many(olds: Props, news: Props) -> Iterator[Danger]:
 
 
 def _too_many(moved: list[str], of: int) -> str:
-    shown = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
     return (
-        f"{len(moved)} of {of} domains would be removed or get another mx in one run ({shown}), more than "
-        f"{MOST} %: if something is wrong with it, all their mail is. If it is no slip, do a few first, see "
-        "that their mail arrives, and then the rest"
+        f"{len(moved)} of {of} domains would be removed or get another mx in one run ({some(moved)}), more "
+        f"than {MOST} %: if something is wrong with it, all their mail is. If it is no slip, do a few first, "
+        "see that their mail arrives, and then the rest"
     )
 
 

@@ -1,13 +1,13 @@
 """Whether mail flows over something right now, by looking where the settings do not say it."""
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 
 from dynamic_providers import report
+from dynamic_providers.address_spans import overlapping, span
 from dynamic_providers.dns.connection import resolver
 from dynamic_providers.dns.mail_hosts import named_by_any
 from dynamic_providers.dns.wire import LookUpFailed
-from dynamic_providers.entries import Props, quoted
+from dynamic_providers.entries import Props, quoted, some
 from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.rule_order import state_of
@@ -21,7 +21,7 @@ def inbound(facts: Props, domains: Iterable[str]) -> str:
     known = {name: fact for name, fact in facts["domains"].items() if name in set(domains)}
     ours = sorted(name for name, fact in known.items() if fact["mx"] == "gateway")
     if ours:
-        return f"the MX of {_told(ours)} leads to the gateway"
+        return f"the MX of {some(ours)} leads to the gateway"
     return next((clause for name in sorted(known) if (clause := _leads_here(name, facts))), "")
 
 
@@ -47,14 +47,14 @@ def refusing(host: str, gateways: Sequence[str]) -> str:
     addresses are not asked. Unreachable from here is only warned of: port 25 is shut for many a machine.
     """
     try:
-        addresses = [host] if _is_address(host) else list(resolver().ipv4(host))
+        addresses = [host] if span(host) else list(resolver().ipv4(host))
     except LookUpFailed as error:
         report.warning(f"smart host {host}: it could not be looked up: {error}")
         return ""
     if not addresses:
         return f"the smart host {host} has no address, so Microsoft 365 could not deliver to it"
     for address in addresses:
-        if not _is_among(address, gateways) and (said := _greeting(host, address)):
+        if not overlapping([address], gateways) and (said := _greeting(host, address)):
             return said
     return ""
 
@@ -82,22 +82,5 @@ def _leads_here(domain: str, facts: Props) -> str:
 
 def _at_the_gateway(hosts: Iterable[str], facts: Props) -> Iterator[str]:
     for host in hosts:
-        if any(_is_among(address, facts["inboundAddresses"]) for address in resolver().ipv4(host)):
+        if overlapping(resolver().ipv4(host), facts["inboundAddresses"]):
             yield host
-
-
-def _is_among(address: str, networks: Iterable[str]) -> bool:
-    return any(ipaddress.ip_address(address) in ipaddress.ip_network(one) for one in networks)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _told(names: Sequence[str]) -> str:
-    first = ", ".join(names[:3])
-    return first if len(names) <= 3 else f"{first} and {len(names) - 3} more"

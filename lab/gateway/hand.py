@@ -19,7 +19,7 @@ class Stuck(Exception):
 
 
 async def type_lines(port: int, user: str, password: str, lines: Sequence[str], prompts: str) -> str:
-    """Log in on 127.0.0.1, type the lines at a wide terminal, leave without logging out."""
+    """Log in on 127.0.0.1, type the lines at a wide terminal, hang up without logging out."""
     connection = await asyncssh.connect(
         "127.0.0.1",
         port,

@@ -16,13 +16,21 @@ from lab.journal import Broken, Journal
 class JumpHost:
     """A real SSH server; `refuses` and `drop` are its faults. It resolves the lab's gateway names itself."""
 
-    def __init__(self, host: str, journal: Journal, folder: Path, local_port: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        host: str,
+        journal: Journal,
+        folder: Path,
+        local_port: Callable[[str], int],
+        failed: Callable[[Exception], object],
+    ) -> None:
         self.host = host
         self.user = "dh-user"
         self.port = 22
         self.local_port = 0
         self.journal = journal
         self.target = local_port
+        self._failed = failed
         self.private_key_path = folder / "jump-key"
         self.refuses = False
         """Refuses every forwarding, after a login that works."""
@@ -40,7 +48,7 @@ class JumpHost:
     def start(self, loop: Loop, port: int = 0) -> None:
         """Listen on 127.0.0.1."""
         self._loop = loop
-        self._door = Door(loop, port, self._options)
+        self._door = Door(loop, port, self._options, self._failed)
         self.local_port = self._door.port
         loop.run(self._door.open())
 
@@ -88,7 +96,7 @@ class _Forwarder(asyncssh.SSHServer):
         return self._jump.knows(username, key)
 
     def session_requested(self) -> bool:
-        self._jump.journal.record("jump", "refused", what="session")
+        self._record("refused", what="session")
         return False
 
     def connection_requested(
@@ -100,7 +108,7 @@ class _Forwarder(asyncssh.SSHServer):
     ) -> Awaitable[asyncssh.SSHTCPSession[bytes]]:
         local = self._jump.target(dest_host)
         if self._jump.refuses or dest_port != 22 or not local:
-            self._jump.journal.record("jump", "refused", what=f"{dest_host}:{dest_port}")
+            self._record("refused", what=f"{dest_host}:{dest_port}")
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "administratively prohibited"
             )

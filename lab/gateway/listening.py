@@ -50,11 +50,21 @@ async def _finish_tasks() -> None:
 
 
 class Door:
-    """Accepts connections on 127.0.0.1 and runs an SSH server on each."""
+    """Accepts connections on 127.0.0.1 and runs an SSH server on each.
 
-    def __init__(self, loop: Loop, port: int, options: Callable[[], Options | None]) -> None:
+    `options` gives None to hang up; `failed` gets what is no client's doing: a defect of the lab.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        port: int,
+        options: Callable[[], Options | None],
+        failed: Callable[[Exception], object],
+    ) -> None:
         self._loop = loop
         self._options = options
+        self._failed = failed
         self._socket = socket.create_server(("127.0.0.1", port))
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self.port: int = self._socket.getsockname()[1]
@@ -74,13 +84,8 @@ class Door:
             task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        options = self._options()
-        if options is None:
-            client.close()
-            return
-        try:
-            connection = await asyncssh.run_server(client, **options)
-        except (asyncssh.Error, OSError):
+        connection = await self._connected(client)
+        if connection is None:
             client.close()
             return
         self.connections.add(connection)
@@ -88,6 +93,17 @@ class Door:
             await connection.wait_closed()
         finally:
             self.connections.discard(connection)
+
+    async def _connected(self, client: socket.socket) -> asyncssh.SSHServerConnection | None:
+        """A client that has logged in; None where it has not."""
+        try:
+            options = self._options()
+            return await asyncssh.run_server(client, **options) if options is not None else None
+        except (asyncssh.Error, OSError):
+            return None
+        except Exception as broken:  # noqa: BLE001 - whatever it is, the test that met it must fail
+            self._failed(broken)
+            return None
 
     def drop(self) -> None:
         """Cut all connections, without a word."""

@@ -25,6 +25,7 @@ class Login(asyncssh.SSHServer):
         self._member = member
         self._user = ""
         self._noticed = False
+        self._method: str | None = None
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -85,8 +86,6 @@ class Login(asyncssh.SSHServer):
     def auth_completed(self) -> None:
         if self._method is None:
             self._outcome("publickey", True)  # noqa: FBT003 - as above
-
-    _method: str | None = None
 
     def _outcome(self, method: str, good: bool) -> bool:  # noqa: FBT001 - private, one meaning
         if good:

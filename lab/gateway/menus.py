@@ -66,6 +66,28 @@ async def _act(session: Session, handler: Handler, words: list[str]) -> None:
         await session.console.say()
 
 
+async def run_settings(
+    session: Session, command: str, handlers: Mapping[str, Handler], words: list[str], header: Header
+) -> None:
+    """The menu of a command that shows its settings before it: only to leave it at once counts as a read."""
+    touched = False
+
+    def touching(handler: Handler) -> Handler:
+        async def act(session: Session, words: list[str]) -> None:
+            nonlocal touched
+            touched = True
+            await handler(session, words)
+
+        return act
+
+    acting = {verb: touching(handler) for verb, handler in handlers.items()}
+    try:
+        await run_menu(session, command, acting, words, command=command, header=header)
+    finally:
+        if not touched:
+            session.read(command)
+
+
 async def pick(session: Session, question: str, names: list[str], words: list[str]) -> str:
     """Ask for one of the names, by name or number; from `words` first. Names keep their case."""
     while True:

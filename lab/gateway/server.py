@@ -94,7 +94,9 @@ class LabGateway(Switches):
         self._key = practice_key(self.private_key_path)
         self._rsa: asyncssh.SSHKey | None = None
         jump = profile.data["estate"].get("jump")
-        self.jump: JumpHost | None = JumpHost(jump, journal, folder, self.local_port) if jump else None
+        self.jump: JumpHost | None = None
+        if jump:
+            self.jump = JumpHost(jump, journal, folder, self.local_port, self.errors.append)
         self.reset()
 
     # Life.
@@ -113,7 +115,8 @@ class LabGateway(Switches):
         """Listen; returns when every member and the jump host can be reached."""
         self._loop = Loop("lab-gateway")
         for member in self.members:
-            door = Door(self._loop, self._ports.get(member.host, 0), partial(self._options, member))
+            port, options = self._ports.get(member.host, 0), partial(self._options, member)
+            door = Door(self._loop, port, options, self.errors.append)
             member.local_port = door.port
             self._doors.append(door)
             self._loop.run(door.open())
@@ -217,7 +220,7 @@ class LabGateway(Switches):
         return user == self.user and key.public_data == self._key.public_data
 
     def type_by_hand(self, lines: Sequence[str], member: int = 0) -> str:
-        """Log in as an administrator does, type the lines, log out; the transcript. `^C` is Ctrl-C."""
+        """Log in as an administrator does, type the lines, hang up; the transcript. `^C` is Ctrl-C."""
         chosen = self.members[member]
         assert self._loop is not None, "start the gateway first"
         work = type_lines(chosen.local_port, self.user, self.password, lines, self.prompts)
@@ -249,10 +252,6 @@ class LabGateway(Switches):
         }
         if self.sha1_only:
             options |= {**SHA1, "server_host_keys": [self._rsa_key()]}
-        if self.kex:
-            options["kex_algs"] = list(self.kex)
-        if self.host_key_algorithms:
-            options["signature_algs"] = list(self.host_key_algorithms)
         return options
 
     def _rsa_key(self) -> asyncssh.SSHKey:

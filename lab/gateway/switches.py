@@ -77,8 +77,6 @@ class Switches:
     """Anything here gives other host keys, as if somebody stood in between."""
     sha1_only: bool = False
     """Offer only `diffie-hellman-group14-sha1` and `ssh-rsa`, like an old appliance."""
-    kex: tuple[str, ...] = ()
-    host_key_algorithms: tuple[str, ...] = ()
     refuse_connections: bool = False
 
     # Cluster.

@@ -185,6 +185,7 @@ def test_what_the_cmdlet_leaves_behind_is_told_and_not_removed(
     side: Side, gateway: StandIn, engine: Engine
 ) -> None:
     side.estate.tenant.switches.validation_leaves_connector = True
+    side.estate.tenant.switches.lag_reads = 1  # the list does not show at once what the cmdlet left
     lines = engine.up().lines
     left = [str(one["Name"]) for one in side.do("Get-OutboundConnector", IncludeTestModeConnectors=True)]
     [name] = [one for one in left if one.startswith(f"{OUTBOUND}_Test_")]

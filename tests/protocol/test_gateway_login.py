@@ -6,8 +6,10 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
+from paramiko.server import InteractiveQuery
 
-from dynamic_providers.gateway import smtp_routes
+from dynamic_providers.gateway import smtp_routes, ssh
 from dynamic_providers.gateway.shell import PassphraseWantedError
 from dynamic_providers.gateway.ssh import (
     HostKeyDiffersError,
@@ -72,6 +74,59 @@ def test_every_way_to_log_in(estate: Estate, monkeypatch: pytest.MonkeyPatch, me
         assert live.read(smtp_routes.TABLE, smtp_routes._read)
     (login,) = estate.journal.events("gateway", "login", since=start)
     assert login.detail["method"] == method
+
+
+class KeyThenPrompt(paramiko.ServerInterface):
+    """A gateway that wants a key, and then the password at a prompt."""
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+        self.wanted = "publickey"
+        self.granted: list[str] = []
+
+    def get_allowed_auths(self, username: str) -> str:
+        return self.wanted
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self.wanted = "keyboard-interactive"
+        self.granted.append("publickey")
+        return AUTH_PARTIALLY_SUCCESSFUL
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
+        if self.wanted != "keyboard-interactive":
+            return AUTH_FAILED
+        return InteractiveQuery("", "", ("Passphrase: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        if responses != [self.password]:
+            return AUTH_FAILED
+        self.granted.append("prompt")
+        return AUTH_SUCCESSFUL
+
+
+def test_a_key_and_then_the_password_at_a_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = paramiko.ECDSAKey.generate()
+    key.write_private_key_file(str(tmp_path / "key"))
+    monkeypatch.setenv("GATEWAY_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("GATEWAY_PASSWORD", "Practice-Gateway-7!")
+    gateway = KeyThenPrompt("Practice-Gateway-7!")
+    ours, theirs = socket.socketpair()
+    server = paramiko.Transport(theirs)
+    server.add_server_key(key)
+    server.start_server(threading.Event(), gateway)
+
+    def reach() -> paramiko.Transport:
+        client = paramiko.Transport(ours)
+        client.start_client(timeout=10)
+        return client
+
+    line = ssh._log_in_to_gateway(reach, "admin", "esa1", direct=True)
+    try:
+        assert line.is_authenticated()
+        assert gateway.granted == ["publickey", "prompt"]
+    finally:
+        line.close()
+        server.close()
 
 
 def test_a_key_with_a_passphrase(estate: Estate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

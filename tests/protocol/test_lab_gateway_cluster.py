@@ -13,7 +13,7 @@ import pytest
 from lab.gateway.jump import JumpHost
 from lab.gateway.profile import load_profile
 from lab.gateway.server import LabGateway
-from lab.journal import Journal
+from lab.journal import Broken, Event, Journal
 from tests.protocol import lab_gateway_kit as kit
 
 ONE, TWO = "esa1.hc1234-56.c3s2.iphmx.com", "esa2.hc1234-56.c3s2.iphmx.com"
@@ -231,6 +231,23 @@ def test_the_jump_host_has_no_shell(jump: JumpHost) -> None:
             outer.open_session(timeout=10)
     finally:
         outer.close()
+
+
+@pytest.mark.parametrize("kind", ["session", "direct-tcpip"])
+def test_the_jump_host_can_be_cut_at_a_refusal(jump: JumpHost, kind: str) -> None:
+    outer = through(jump)
+    jump.journal.when(lambda event: event.kind == "refused", breaks, late=True)
+    try:
+        with pytest.raises((paramiko.SSHException, EOFError)) as caught:
+            outer.open_channel(kind, (ONE, 443), ("127.0.0.1", 0), timeout=10)
+        assert not isinstance(caught.value, paramiko.ChannelException), "it answered"
+        assert not outer.is_active()
+    finally:
+        outer.close()
+
+
+def breaks(_: Event) -> None:
+    raise Broken
 
 
 def test_the_jump_host_takes_only_its_users_key(jump: JumpHost) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 
@@ -143,5 +144,20 @@ def test_a_defect_of_the_lab_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises((asyncssh.Error, OSError, Stuck)):
         gateway.type_by_hand(["version", "who"])
     assert ended.wait(10)
+    with pytest.raises(ExceptionGroup, match="the lab's gateway is broken"):
+        gateway.stop()
+
+
+@pytest.mark.parametrize("where", ["server", "jump"])
+def test_a_defect_before_the_login_is_not_hidden_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    gateway = LabGateway(load_profile("cluster"), Journal(), tmp_path)
+    monkeypatch.setattr(f"lab.gateway.{where}.host_key", lambda *_: b"no key")
+    gateway.start()
+    assert gateway.jump is not None
+    port = {"server": gateway.members[0].local_port, "jump": gateway.jump.local_port}[where]
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        assert client.recv(1) == b"", "it hangs up"
     with pytest.raises(ExceptionGroup, match="the lab's gateway is broken"):
         gateway.stop()

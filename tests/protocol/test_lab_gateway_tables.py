@@ -299,6 +299,12 @@ def test_ciphers_are_changed_and_an_empty_line_keeps_the_method(gateway: LabGate
     assert "Outbound SMTP ciphers:\n        HIGH\n        !aNULL\n\nChoose" in seen
 
 
+def test_a_cipher_list_that_is_none_can_end_the_dialogue(gateway: LabGateway) -> None:
+    gateway.asks_again = False
+    seen = gateway.type_by_hand(["sslconfig", "outbound", "", "not a list!", ""])
+    assert seen.count("Choose the operation") == 2
+
+
 def test_looking_at_settings_is_a_read_and_writing_is_none(gateway: LabGateway) -> None:
     mark = gateway.journal.mark()
     gateway.type_by_hand(["sslconfig", "", "deliveryconfig", "", "sslconfig", "outbound", "", "HIGH", ""])

@@ -118,7 +118,14 @@ def test_a_ttl_that_was_lowered_shortly_before_still_counts() -> None:
     lowered = {"heldUntil": stamp(AT + timedelta(hours=1))}
     assert until_settled(Change(AT, 60), "ttl", lowered) == AT + timedelta(hours=1)
     assert until_settled(Change(AT, 60), 5, lowered) == AT + timedelta(seconds=5)
-    assert until_settled(Change(AT, 60), "ttl", {}) == AT + timedelta(seconds=60)
+    assert until_settled(Change(AT, 60), "ttl", {}) == AT + timedelta(seconds=120)
+
+
+def test_mail_that_set_out_just_before_the_ttl_ended_still_finds_its_way() -> None:
+    for remembered, on_its_way in ((0, 0), (60, 60), (3600, 300)):
+        change = Change(AT, remembered)
+        assert change.forgotten() == AT + timedelta(seconds=remembered)
+        assert change.settled() == change.forgotten() + timedelta(seconds=on_its_way)
 
 
 def test_nothing_changed_is_no_change() -> None:

@@ -64,14 +64,13 @@ class TestGoBuild:
         code = "import signal, sys, pathlib\nfrom tools.setup.engine import set_up_engine\n"
         code += "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         code += "set_up_engine(pathlib.Path(sys.argv[1]))\n"
+        command = [sys.executable, "-c", code, str(root)]
         with (
-            subprocess.Popen(
-                [sys.executable, "-c", code, str(root)], cwd=ROOT, stderr=subprocess.DEVNULL
-            ) as process,
-            gate.open("w", encoding="utf-8"),
-        ):  # opens when the build has begun to read
+            subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process,
+            gate.open("w", encoding="utf-8"),  # opens when the build has begun to read
+        ):
             process.send_signal(end)
-            process.wait()
+        # The gate shuts before we wait: Python heeds a signal that came on its way into `wait` after it only.
         assert builds(sdk) == 1
         assert not chosen_engine(root).exists()
         monkeypatch.delenv("FAKE_GO_BLOCKS")

@@ -4,7 +4,8 @@ import pytest
 
 from dynamic_providers.errors import register_secret
 from dynamic_providers.gateway.question import quote
-from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell, Waits, clean
+from dynamic_providers.gateway.screen_text import clean
+from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell, Waits
 from tests.unit.gateway_canned import BANNER, PROMPT, CannedTerminal, logged_in
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import Disliked
-from lab.gateway.menus import clearer, run_menu
+from lab.gateway.menus import clearer, run_menu, run_settings
 from lab.gateway.state import Configuration, Delivery
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ DELIVERY, SOURCES = "deliveryconfig", "altsrchost"
 
 async def deliveryconfig(session: Session, words: list[str]) -> None:
     """The command: shows the settings, then its menu."""
-    touched = False
 
     async def header() -> None:
         delivery = session.tables.delivery
@@ -24,19 +23,10 @@ async def deliveryconfig(session: Session, words: list[str]) -> None:
         await session.console.say()
         await session.console.tell("delivery_settings", interface=delivery.interface, possible=state)
 
-    async def setup(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
-        nonlocal touched
-        touched = True
-        await _setup(session)
-
-    try:
-        await run_menu(session, DELIVERY, {"SETUP": setup}, words, command=DELIVERY, header=header)
-    finally:
-        if not touched:
-            session.read(DELIVERY)
+    await run_settings(session, DELIVERY, {"SETUP": _setup}, words, header)
 
 
-async def _setup(session: Session) -> None:
+async def _setup(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
     delivery = session.tables.delivery
     names = ["Auto", *session.tables.interfaces]
     answers = await session.ask(

@@ -15,7 +15,7 @@ from lab.gateway.state import Configuration
 if TYPE_CHECKING:
     from lab.gateway.session import Session
 
-KINDS = {"sendergroup": 0, "policy": 1}
+KINDS = ("sendergroup", "policy")
 
 
 async def hostaccess(session: Session, listener: str, words: list[str]) -> None:
@@ -58,10 +58,10 @@ class HostAccess:
     async def _kind(self, verb: str, words: list[str]) -> bool:
         """Sender group or policy; True for a policy."""
         if words:
-            kind = KINDS.get(words.pop(0).lower())
-            if kind is None:
+            kind = words.pop(0).lower()
+            if kind not in KINDS:
                 raise Disliked(self.session.profile.text("not_a_hat_kind"))
-            return kind == 1
+            return kind == "policy"
         choices = [f"{verb} Sender Group", f"{verb} Policy"]
         if self.session.gateway.policies_first:
             choices.reverse()

@@ -69,10 +69,10 @@ def _stored(parameter: str, answer: str) -> str:
 
 
 def _set(result: dict[str, str], parameter: str, value: str, ground: dict[str, str]) -> None:
-    if parameter in result or ground.get(parameter, value) != value:
-        result[parameter] = value
-    if value == "":
+    if value == "":  # so a banner of the listener's defaults stays: how AsyncOS has none instead is not known
         result.pop(parameter, None)
+    elif parameter in result or ground.get(parameter, value) != value:
+        result[parameter] = value
 
 
 async def ask_parameters(

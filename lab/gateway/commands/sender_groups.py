@@ -109,14 +109,8 @@ class SenderGroups:
 
     async def new(self) -> None:
         """NEW → New Sender Group."""
-
-        def unused(name: str) -> str:
-            if name and name in self.names:
-                raise Disliked(self.session.profile.text("group_exists", name=name))
-            return KINDS["name"](name) if name else name
-
         answers, parameters = await self._ask_behaviour(
-            "group.new", {}, checks={"name": unused, "hosts": _checked_hosts}
+            "group.new", {}, checks={"name": self._unused, "hosts": _checked_hosts}
         )
         hosts = split_hosts(answers["hosts"])
         for members in [hosts] if answers["name"] else [[host] for host in hosts]:
@@ -128,6 +122,11 @@ class SenderGroups:
             )
             add_hosts(group, members, answers.get("sender_comment", ""))
             self._insert(group)
+
+    def _unused(self, name: str) -> str:
+        if name and name in self.names:
+            raise Disliked(self.session.profile.text("group_exists", name=name))
+        return KINDS["name"](name) if name else name
 
     async def _ask_behaviour(
         self, dialogue: str, own: dict[str, str], **arguments: object
@@ -214,12 +213,7 @@ class SenderGroups:
         if self._editing == ALL:
             raise Disliked(session.profile.text("group_all_stays"))
 
-        def unused(name: str) -> str:
-            if name in self.names:
-                raise Disliked(session.profile.text("group_exists", name=name))
-            return name
-
-        name = (await session.ask("group.rename", checks={"name": unused}))["name"]
+        name = (await session.ask("group.rename", checks={"name": self._unused}))["name"]
         self.change(self._editing, f"renamed to {name}", lambda group: setattr(group, "name", name))
         self._editing = name
 

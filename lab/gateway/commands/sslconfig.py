@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import Disliked
-from lab.gateway.menus import Handler
+from lab.gateway.menus import Handler, run_settings
 from lab.gateway.state import Configuration, Tls
 
 if TYPE_CHECKING:
@@ -18,40 +19,10 @@ CIPHER = re.compile(r"[A-Za-z0-9_!+@:,.=-]+")
 
 
 async def sslconfig(session: Session, words: list[str]) -> None:
-    """The command. Its settings stand before each menu; only leaving at once counts as a read."""
-    await session.notice(TABLE, "command")
-    handlers: dict[str, Handler] = {"VERIFY": _verify}
-    touched = False
-    try:
-        while True:
-            if not words:
-                await _show(session)
-            verb = words[0].upper() if words else await session.console.verb(TABLE)
-            if not verb:
-                return
-            if verb not in {*SERVICES, *handlers}:
-                await session.console.tell("unknown_verb", word=verb)
-                return
-            if await session.notice(TABLE, "verb"):
-                words = []
-                continue
-            touched = True
-            await _act(session, verb, handlers)
-            if words:
-                return
-    finally:
-        if not touched:
-            session.read(TABLE)
-
-
-async def _act(session: Session, verb: str, handlers: dict[str, Handler]) -> None:
-    try:
-        if verb in handlers:
-            await handlers[verb](session, [])
-        else:
-            await _change(session, SERVICES[verb])
-    except Disliked as disliked:
-        await session.console.say(str(disliked))
+    """The command. Its settings stand before each menu."""
+    handlers: dict[str, Handler] = {verb: partial(_change, service) for verb, service in SERVICES.items()}
+    handlers["VERIFY"] = _verify
+    await run_settings(session, TABLE, handlers, words, partial(_show, session))
 
 
 async def _show(session: Session) -> None:
@@ -74,7 +45,7 @@ def _cipher(text: str) -> str:
     return text
 
 
-async def _change(session: Session, service: str) -> None:
+async def _change(service: str, session: Session, words: list[str]) -> None:  # noqa: ARG001 - a verb's signature
     tls = session.tables.ssl[service]
     methods = session.profile.setting("formats.sslconfig.methods")
     options = [(method, method) for method in methods]
