@@ -1,11 +1,14 @@
-"""In which order workers get the files, when tests run at once."""
+"""What all rings share: the order in which workers get the files, and a Python that starts at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.engine.warm_python import WarmPython
 
 # A busy machine is no failure; why a case fails is seen without a trace of every line.
 _PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
@@ -45,6 +48,16 @@ LONGEST_FIRST = (
     "engine/test_cost.py",
 )
 """Files that take half a minute or more. Begun last, one of them would keep the other workers waiting."""
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Mapping[str, str]]:
+    """What a sandbox's environment needs for a cheap engine: programs and plugins that start at once.
+
+    And no garbage collected in an engine that lives for a second.
+    """
+    with WarmPython() as python:
+        yield {"PULUMI_PYTHON_CMD": str(python.command), "GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

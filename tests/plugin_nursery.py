@@ -6,8 +6,6 @@ as a new process, in a hundredth of the time. So a drift case costs what its rea
 
 from __future__ import annotations
 
-import gc
-import importlib
 import json
 import os
 import runpy
@@ -22,24 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from tests import forks
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "m365-secure-email"
-LOADED = (
-    "pulumi.dynamic",
-    "pulumi.runtime.proto.provider_pb2_grpc",
-    "dill",
-    "dynamic_providers.report",
-    "dynamic_providers.gateway.snapshot",
-    "dynamic_providers.exchange.snapshot",
-    "dynamic_providers.dns.snapshot",
-    "dynamic_providers.mailflow.check_resource",
-)
-"""What a plugin imports sooner or later."""
 QUIET = 0.05
 """Seconds instead of the four tenths that a change waits for others to be committed with: a wait that none of
 these tests is about. The changes of one run come at once here, so they still share their commits."""
-PLANTED = "TEST_PLANTED_BUG"
-"""In a plugin's environment: which defect of `tests.faults.plants` it has. No product code knows it."""
 
 
 class Forked:
@@ -97,12 +84,10 @@ def serve(asked: socket.socket, quiet: float, patience: Mapping[str, float]) -> 
 
     At the end all go: one that was forked too late for its engine has nobody else who knows it.
     """
-    for module in LOADED:
-        __import__(module)
+    forks.load()
     sys.modules["dynamic_providers.gateway.transaction"].QUIET_SECONDS = quiet  # type: ignore[attr-defined] # of a module
     client = sys.modules["dynamic_providers.exchange.client"]
     client.Patience = partial(client.Patience, **patience)  # type: ignore[attr-defined] # of a module
-    gc.freeze()  # what is loaded stays where it is: a fork copies only the memory that it changes
     children: set[int] = set()
     for line in asked.makefile("r", encoding="ascii"):
         children -= ended(children)
@@ -133,8 +118,7 @@ def become_plugin(port_to: int, address: str, environment: Mapping[str, str]) ->
     os.dup2(port_to, 1)
     os.close(port_to)
     os.environ.update(environment)
-    if PLANTED in environment:
-        importlib.import_module("tests.faults.plants").plant(environment[PLANTED])
+    forks.plant()
     sys.argv = ["pulumi.dynamic", address]
     runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
 

@@ -58,7 +58,6 @@ class Project:
         self.environment = {
             **engine_environment(ROOT, home=folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PYTHONDONTWRITEBYTECODE": "1",
             **environment,
         }
 

@@ -9,18 +9,7 @@ import pytest
 
 from lab.estate import Estate
 from tests.engine.life import Life, living
-from tests.engine.warm_python import WarmPython
 from tools.pulumi_cli import Project
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Mapping[str, str]]:
-    """What a sandbox's environment needs for a cheap engine: programs and plugins that start at once.
-
-    And no garbage collected in an engine that lives for a second.
-    """
-    with WarmPython() as python:
-        yield {"PULUMI_PYTHON_CMD": str(python.command), "GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from tests import mail_stack
 from tests.engine.canaries import leaks
 from tests.engine.canary_estate import OURS, WRONG, credentials, give_secrets
 from tests.engine.evidence import HEADER, OTHERS, RULE, Evidence, begin, write_filter
+from tests.forks import PLANTED
 from tests.unit.settings_samples import sample
 from tools.pulumi_cli import Project
 
@@ -192,12 +193,12 @@ def rotate_in_bad_weather(found: Evidence, patch: pytest.MonkeyPatch) -> None:
     estate.gateway.refuse_commit = f"neither {new} nor {old} will do."
     found.update("an up with a refused commit", **TRACEBACK)
     estate.gateway.refuse_commit = None
-    found.update("an up with a bug and no redaction", TEST_PLANTED="bug, redaction off", **TRACEBACK)
-    found.update("an up with a bug", TEST_PLANTED="bug", **TRACEBACK)
+    found.update("an up with a bug and no redaction", **{PLANTED: "bug, redaction off"}, **TRACEBACK)
+    found.update("an up with a bug", **{PLANTED: "bug"}, **TRACEBACK)
     echo_from_exchange(found, patch, OURS["next header secret"], OURS["header secret"])
     found.update("an up that Exchange refuses", **TRACEBACK)
     with written_otherwise(OTHERS["header value set by hand"]):
-        found.update("an up that does not read back", TEST_PLANTED="impatient")
+        found.update("an up that does not read back", **{PLANTED: "impatient"})
     found.kill("an up that is killed", "Set-TransportRule")
     found.update("the rotation")
     found.run("the refresh after it", "refresh", "--yes", "--skip-preview", "--diff")

@@ -8,7 +8,6 @@ ends the fork, and its exit code is the fork's. What runs is the same code, noth
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import runpy
@@ -23,20 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from tests import forks
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOADED = (
-    "argparse",
-    "components.secure_email_integration",
-    "components.shared_gateway",
-    "dill",
-    "dynamic_providers.report",
-    "pulumi.dynamic",
-)
-"""What a program or a plugin imports sooner or later."""
 PROGRAM = "pulumi-language-python-exec"
 PIP = ["-m", "pip", "list"]
-PLANTED = "TEST_PLANTED"
-"""In a plugin's environment: which of the defects in planted.py it has. No product code knows it."""
 STAND_IN = """#!{python} -IS
 import json, os, signal, socket, sys
 arguments = [one for one in sys.argv[1:] if one != "-u"]
@@ -161,12 +151,13 @@ def become(wanted: dict[str, Any], streams: list[int]) -> None:
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["environment"])
+    is_plugin = wanted["arguments"][0] == "-m"
+    if is_plugin:
+        forks.plant()  # while `tests` is still found
     sys.path = [one for one in sys.path if one not in (str(ROOT), str(Path(__file__).parent))]
-    if wanted["arguments"][0] == "-m":
+    if is_plugin:
         sys.path.insert(0, wanted["folder"])
         sys.argv = wanted["arguments"][1:]
-        if PLANTED in os.environ:
-            runpy.run_path(str(Path(__file__).with_name("planted.py")))
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     else:
         sys.argv = wanted["arguments"]
@@ -176,7 +167,5 @@ def become(wanted: dict[str, Any], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    for module in LOADED:
-        __import__(module)
-    gc.freeze()  # what is loaded stays where it is: a fork copies only the memory that it changes
+    forks.load()
     Server(socket.socket(fileno=int(sys.argv[1]))).serve()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,10 +115,10 @@ def after_hand(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def after_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+def after_up(tmp_path_factory: pytest.TempPathFactory, warm: Mapping[str, str]) -> Iterator[list[str]]:
     folder = tmp_path_factory.mktemp("up")
     with Estate(folder / ".lab") as estate:
-        project = Project(folder, "bce-demo-lab", estate.environment)
+        project = Project(folder, "bce-demo-lab", {**estate.environment, **warm})
         project.init()
         project.up()
         yield compared(estate.dump())

@@ -20,7 +20,7 @@ from tests.hands.others import THEIR_SECRET, fill_with_others
 from tests.hands.tables import put_filter
 from tests.hands.things import TAKE_OVER, THINGS
 from tests.mini_engine import StateFile
-from tests.protocol.way_back_life import Stack, Values, World, domains, merged, values
+from tests.protocol.way_back_life import OTHER_NAMES, Stack, Values, World, domains, merged, values
 
 THEIR_FILTER = (
     f'{FILTER}: if (sendergroup == "^{GROUP}$") {{ if (header("X-OUTBOUND-AUTH") == "^{THEIR_SECRET}$")'
@@ -44,19 +44,7 @@ UPDATED = merged(
         },
     },
 )
-RENAMED = merged(
-    BASE,
-    {
-        "names": {
-            "inboundConnector": "From IronPort",
-            "outboundConnector": "To IronPort",
-            "inboundRule": "Bypass for IronPort",
-            "outboundRule": "Through IronPort",
-            "senderGroup": "FROM_M365",
-            "filter": "m365_only",
-        }
-    },
-)
+RENAMED = merged(BASE, {"names": OTHER_NAMES})
 CHANGED_BY_HAND = ("sender group", "mail flow policy", "ciphers")  # what no setting updates
 
 

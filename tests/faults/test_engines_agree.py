@@ -12,7 +12,6 @@ import yaml
 
 from lab.demo import sections
 from lab.journal import Event
-from tests.engine import conftest
 from tests.engine.life import Life, living, processes_of, wait_until
 from tests.faults.conftest import ALL
 from tests.faults.fault_engine import FaultEngine, ended
@@ -27,7 +26,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not ALL, reason="six lives on the real engine: make test-faults"),
 ]
-warm, estate = conftest.warm, conftest.estate
 SECONDS = 20.0
 Standing = tuple[bool, str, bool]  # in the state; operation that is open there; there on the estate
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.conftest import ALL, DAY, REPORTED
+from tests.faults.conftest import ALL, DAY, PARTS, REPORTED
 from tests.faults.cuts import Cut, cuts_of
+from tests.faults.event_names import Name
 from tests.faults.operations import NAMES, Operations
-from tests.faults.trials import NotConverged, NotRestored, Operation, Wrong
+from tests.faults.trials import NotConverged, NotReached, NotRestored, Operation, Wrong
 
 pytestmark = pytest.mark.timeout(3600)
-PARTS = 8 if ALL else 1
 SHARE = 12  # where not all are tried, one cut at one in so many events, of so many operations
 OPERATIONS = 2
 TODAY = list(NAMES) if ALL else [list(NAMES)[(DAY * OPERATIONS + n) % len(NAMES)] for n in range(OPERATIONS)]
@@ -28,30 +28,36 @@ def test_a_cut_run_is_made_good(
     operation = operations.get(name)
     assert len(set(operation.events)) == len(operation.events)
     found, wrong = Counter[str](), list[str]()
-    at = set()
+    at, missed = set[Name](), set[Name]()
+    numbers = due(operation, part)
     outcomes = len(operation.outcomes)
-    for cut in chosen(operation, part):
+    for cut in chosen(operation, numbers):
         at.add(cut.event)
         found["cuts"] += 1
         try:
             operation.try_cut(cut)
         except Wrong as why:
             wrong.append(f"{cut}: {why}")
+            if isinstance(why, NotReached):
+                missed.add(cut.event)
             found["converged"] += isinstance(why, NotRestored)
             found["restored"] += isinstance(why, NotConverged)
         else:
             found.update(("converged", "restored"))
-    told = {"operation": name, "events": len(operation.events), "at": len(at), **found}
-    record_property(REPORTED, json.dumps(told | {"outcomes": len(operation.outcomes) - outcomes}))
+    told = {"operation": name, "events": len(operation.events), "due": len(numbers), "at": len(at - missed)}
+    found["outcomes"] = len(operation.outcomes) - outcomes
+    record_property(REPORTED, json.dumps({**told, **found}))
     assert wrong == []
 
 
-def chosen(operation: Operation, part: int) -> Iterator[Cut]:
-    """The cuts of a part of the events: all of each, or one at some of them, in turn."""
-    if ALL:
-        for event in operation.events[part::PARTS]:
-            yield from cuts_of(event)
-        return
-    for number in range(DAY % min(SHARE, len(operation.events)), len(operation.events), SHARE):
+def due(operation: Operation, part: int) -> range:
+    """The numbers of a part's events: all of each part, or one in so many, in turn."""
+    numbers = range(len(operation.events))
+    return numbers[part::PARTS] if ALL else numbers[DAY % min(SHARE, len(numbers)) :: SHARE]
+
+
+def chosen(operation: Operation, numbers: range) -> Iterator[Cut]:
+    """The cuts at these events: all of each, or one, in turn."""
+    for number in numbers:
         cuts = cuts_of(operation.events[number])
-        yield cuts[(number + DAY // SHARE) % len(cuts)]
+        yield from cuts if ALL else [cuts[(number + DAY // SHARE) % len(cuts)]]

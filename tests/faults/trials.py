@@ -31,6 +31,10 @@ class Wrong(Exception):
     """What is not as it has to be after a cut."""
 
 
+class NotReached(Wrong):
+    """The run never came by the event at which it was to be cut."""
+
+
 class NotConverged(Wrong):
     """The next `up` has not made it right."""
 
@@ -102,7 +106,7 @@ class Operation:
             if came:
                 self._look_at_gateway(cut, came[0].number)
                 return stack
-        raise Wrong(f"not reached in {TRIES} runs")
+        raise NotReached(f"not reached in {TRIES} runs")
 
     def _stack(self, start: Start, environment: dict[str, str] | None = None) -> Stack:
         self.world.estate.reset()

@@ -58,6 +58,16 @@ class Connect:
         connections._connect_table.cache_clear()
 
 
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+@pytest.fixture
+def connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    return Connect(tmp_path, monkeypatch)
+
+
 class _WantsProxy(Controller):
     """Tries itself at its start, as aiosmtpd does, with the header that it wants."""
 

@@ -25,6 +25,7 @@ from dynamic_providers.mailflow.outside_mailbox import OutsideMailbox
 from dynamic_providers.mailflow.probe import Smtp
 from dynamic_providers.mailflow.ssh_way import SshWay
 from dynamic_providers.mailflow.tracking import Tracking
+from tests.protocol import mailflow_servers
 from tests.protocol.mailflow_servers import (
     Certificates,
     Connect,
@@ -37,14 +38,7 @@ from tests.protocol.mailflow_servers import (
 GATEWAY = "192.0.2.105"
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path)
-
-
-@pytest.fixture
-def connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    return Connect(tmp_path, monkeypatch)
+certificates, connect = mailflow_servers.certificates, mailflow_servers.connect
 
 
 def message() -> Probe:

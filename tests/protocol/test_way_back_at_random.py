@@ -39,9 +39,8 @@ from tests.engine.life import wait_until
 from tests.hands.names import BYPASS, DOMAIN, FILTER, GROUP, INBOUND, OUTBOUND
 from tests.hands.things import TAKE_OVER, THINGS, Thing
 from tests.mini_engine import Refused
-from tests.plugin_nursery import Nursery
-from tests.protocol.estate_kit import running
-from tests.protocol.way_back_life import Before, Stack, World, domains, merged, ours, values
+from tests.protocol import way_back_life
+from tests.protocol.way_back_life import OTHER_NAMES, Before, Stack, World, domains, merged, ours, values
 
 pytestmark = pytest.mark.timeout(0 if os.environ.get("M365SE_LIVES") else 600)
 
@@ -58,14 +57,6 @@ LESS = merged(
         },
     },
 )
-NAMES = {
-    "inboundConnector": "From IronPort",
-    "outboundConnector": "To IronPort",
-    "inboundRule": "Bypass for IronPort",
-    "outboundRule": "Through IronPort",
-    "senderGroup": "FROM_M365",
-    "filter": "m365_only",
-}
 BESIDE = [
     f"inbound connector {INBOUND}",
     f"outbound connector {OUTBOUND}",
@@ -76,7 +67,7 @@ BESIDE = [
     "transport rule Archive copies",
 ]
 """What bears our usual names may be somebody's, and stay when ours get other names."""
-RENAMED = merged(BASE, {"names": NAMES, "leave": BESIDE, "outbound": {"ciphers": "check"}})
+RENAMED = merged(BASE, {"names": OTHER_NAMES, "leave": BESIDE, "outbound": {"ciphers": "check"}})
 SETTINGS = {"first": BASE, "less": LESS, "renamed": RENAMED}
 MOMENTS = ("connect", "write", "commit-started", "commit", "token", "call", "effect", "answer")
 
@@ -85,10 +76,7 @@ SUFFIXES = ("", "-renamed")
 """Of all logical names; a resource has the other one as an alias."""
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with Nursery() as nursery, running("new") as estate:
-        yield World(estate, nursery)
+world = way_back_life.world
 
 
 def named(made: Callable[..., object], suffix: str) -> Callable[..., object]:

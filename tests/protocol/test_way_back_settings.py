@@ -16,6 +16,7 @@ from tests.hands.things import THINGS
 from tests.mini_engine import Refused
 from tests.protocol import way_back_life
 from tests.protocol.way_back_life import (
+    OTHER_NAMES,
     Before,
     Stack,
     Values,
@@ -69,16 +70,7 @@ CHANGES: Mapping[str, Values] = {
     "sender group": {"names": {"senderGroup": "FROM_M365"}},
     "mail flow policy": {"names": {"mailFlowPolicy": "BLOCKED"}},
     "filter": {"names": {"filter": "m365_only"}},
-    "all names": {
-        "names": {
-            "inboundConnector": "From IronPort",
-            "outboundConnector": "To IronPort",
-            "inboundRule": "Bypass for IronPort",
-            "outboundRule": "Through IronPort",
-            "senderGroup": "FROM_M365",
-            "filter": "m365_only",
-        }
-    },
+    "all names": {"names": OTHER_NAMES},
 }
 
 

@@ -25,6 +25,7 @@ from dynamic_providers.mailflow.ssh_way import SshWay
 from dynamic_providers.mailflow.trace import Traced
 from dynamic_providers.mailflow.tracking import Tracking
 from dynamic_providers.mailflow.waiting import Deadline, Patience, Waiting
+from tests.protocol import mailflow_servers
 from tests.protocol.bad_weather import FallsSilent
 from tests.protocol.mailflow_servers import Certificates, Connect, MailboxServer, TrackingServer
 from tests.protocol.test_mailflow_wire import item, tracking
@@ -33,14 +34,7 @@ GATEWAY, NAME = "192.0.2.105", "esa1.bce-demo.example"
 EHLO = b"250-esa1.bce-demo.example\r\n"
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path)
-
-
-@pytest.fixture
-def connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    return Connect(tmp_path, monkeypatch)
+certificates, connect = mailflow_servers.certificates, mailflow_servers.connect
 
 
 # --- SMTP ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,15 @@ WANTED = (
     *(f"replace names.{key}" for key in ("inboundConnector", "outboundRule", "senderGroup", "filter")),
     "replace names.mailFlowPolicy",
 )
+OTHER_NAMES = {
+    "inboundConnector": "From IronPort",
+    "outboundConnector": "To IronPort",
+    "inboundRule": "Bypass for IronPort",
+    "outboundRule": "Through IronPort",
+    "senderGroup": "FROM_M365",
+    "filter": "m365_only",
+}
+"""Of all that can be renamed while it is there."""
 NOT_COMPARED = ("Comment:", "Comments:", "Priority:", "ConnectorSource:", "order:")
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from dynamic_providers import report
 from dynamic_providers.dns import sender_policy
 from dynamic_providers.dns.dmarc import Dmarc, dkim_selectors, dmarc
 from dynamic_providers.dns.sender_policy import SenderPolicyFails, SenderPolicyProvider
 from dynamic_providers.entries import Props
 from tests.unit.dns_canned import CannedResolver, Records
+
+pytestmark = pytest.mark.usefixtures("said")
 
 GATEWAY = "198.51.100.10"
 ONLY_MICROSOFT = "v=spf1 include:spf.protection.outlook.com -all"
@@ -17,14 +18,6 @@ WITH_GATEWAY = f"v=spf1 include:spf.protection.outlook.com ip4:{GATEWAY} -all"
 MICROSOFT: Records = {"spf.protection.outlook.com": {"TXT": ["v=spf1 ip4:203.0.113.40 -all"]}}
 KEY = "v=DKIM1; k=rsa; p=MIGfMA0"
 PROVIDER = SenderPolicyProvider()
-
-
-@pytest.fixture(autouse=True)
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(report, "info", lines.append)
-    monkeypatch.setattr(report, "warning", lines.append)
-    return lines
 
 
 def world(monkeypatch: pytest.MonkeyPatch, **records: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynamic_providers import connections, report
+from dynamic_providers import connections
 from dynamic_providers.address_spans import outside, overlapping, span
 from dynamic_providers.entries import Props
 from dynamic_providers.equivalents import Finding
@@ -249,14 +249,6 @@ class CannedGateway(transaction.Gateway):
     def read(self, table: str, reader: Callable[[transaction.Session], Any]) -> Any:
         self.reads.append(table.partition(":")[0])
         return self.tables[self.reads[-1]]
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(report, "info", lines.append)
-    monkeypatch.setattr(report, "warning", lines.append)
-    return lines
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynamic_providers import connections, report
+from dynamic_providers import connections
 from dynamic_providers.entries import Props
 from dynamic_providers.exchange import foreign_connectors, foreign_rules
 from dynamic_providers.exchange.admin_api import Row
@@ -309,14 +309,6 @@ class CannedExchange(ExchangeClient):
     def rows(self, kind: Kind) -> list[Row]:
         self.asked.add(kind.noun)
         return self.lists[kind.noun]
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(report, "info", lines.append)
-    monkeypatch.setattr(report, "warning", lines.append)
-    return lines
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.relay import COMMENT
-from dynamic_providers import connections, managed_provider, report
+from dynamic_providers import connections, managed_provider
 from dynamic_providers.entries import Props
 from dynamic_providers.gateway import filter_text, transaction
 from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
@@ -18,6 +18,8 @@ from dynamic_providers.gateway.outbound_filter import Filter
 from dynamic_providers.gateway.sender_group import SenderGroupProvider
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.managed_provider import REVISION
+
+pytestmark = pytest.mark.usefixtures("said")
 
 GATEWAY, GROUP, FILTER, HEADER = "hc1234", "RELAY_O365", "office365_outbound", "X-OUTBOUND-AUTH"
 OWN_STACK = "run `pulumi up` in the gateway's own stack (kind: gateway)"
@@ -49,12 +51,8 @@ class CannedGateway(transaction.Gateway):
 
 
 @pytest.fixture(autouse=True)
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(report, "info", lines.append)
-    monkeypatch.setattr(report, "warning", lines.append)
+def nothing_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed_provider, "_elsewhere", set())
-    return lines
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 
 from components.safety import mail_flows
 from components.settings import Settings
-from dynamic_providers import report
 from dynamic_providers.dns.wire import LookUpFailed
 from dynamic_providers.entries import Props
 from dynamic_providers.mailflow.probe import Answer, Smtp
@@ -22,6 +21,8 @@ from dynamic_providers.safety.guard import USED, GuardProvider
 from dynamic_providers.safety.replaced import REPLACED
 from dynamic_providers.safety.sentinel import SentinelProvider
 from tests.unit.settings_samples import ENVIRONMENT, sample
+
+pytestmark = pytest.mark.usefixtures("said")
 
 GUARD = GuardProvider()
 TODAY = datetime.now(UTC).date()
@@ -46,14 +47,6 @@ FACTS: Props = {
     },
     "acknowledged": [],
 }
-
-
-@pytest.fixture(autouse=True)
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(report, "info", lines.append)
-    monkeypatch.setattr(report, "warning", lines.append)
-    return lines
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,27 @@
-"""Defects that are planted into a plugin before it starts: the cuts have to find each of them."""
+"""Defects that are planted into a plugin before it starts, so that the tests have something to find."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from dynamic_providers import engine
+import requests
+
+from dynamic_providers import engine, errors
 from dynamic_providers.entries import ABSENT, Entries, Place, Props, plain
-from dynamic_providers.exchange.client import ExchangeClient
+from dynamic_providers.exchange import admin_api, client
 from dynamic_providers.gateway import batch, commit, filter_text, outbound_filter
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.tables import GatewayProvider
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_provider import ManagedProvider
-from tests.hands.others import THEIR_SECRET
 
 
-def plant(name: str) -> None:
-    """Make this process have a defect."""
-    PLANTS[name]()
+def plant(*names: str) -> None:
+    """Make this process have defects."""
+    for name in names:
+        PLANTS[name]()
 
 
 def _read_back_skipped() -> None:
@@ -30,7 +33,7 @@ def _read_back_skipped() -> None:
         self.apply(place, changes, live, {"change": props.get("change", {})})
 
     _put(ManagedProvider, "_write", write)
-    _put(ExchangeClient, "_read_back", lambda *_: None)
+    _put(client.ExchangeClient, "_read_back", lambda *_: None)
 
 
 def _committed_too_early() -> None:
@@ -71,12 +74,37 @@ def _death_not_noticed() -> None:
 
 def _another_tenants_alternative_dropped() -> None:
     """The filter is written with our own secrets only."""
+    from tests.hands.others import THEIR_SECRET  # here, since it brings the whole lab with it
+
     render = filter_text.render
 
     def ours_alone(name: str, group: str, header: str, values: tuple[str, ...]) -> tuple[str, ...]:
         return render(name, group, header, tuple(one for one in values if one != THEIR_SECRET))
 
     _put(filter_text, "render", ours_alone)
+
+
+def _shows_everything() -> None:
+    """What is sent to Exchange is remembered, and thrown in the operator's face with a secret among it."""
+    sent, send = list[str](), requests.Session.send
+
+    def broken(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
+        sent.append(f"{dict(request.headers)} {request.body!r}")
+        if "SetHeaderValue" in sent[-1]:
+            raise RuntimeError(f"who thought of this? {sent}")
+        return send(self, request, **options)
+
+    _put(requests.Session, "send", broken)
+
+
+def _redaction_off() -> None:
+    """Nothing is taken out of an error."""
+    _put(errors, "redact", lambda text: text)
+
+
+def _impatient() -> None:
+    """What was written must be there within a second, not within minutes."""
+    _put(client, "Patience", partial(admin_api.Patience, read_back=1.0))
 
 
 def _put(owner: object, name: str, value: object) -> None:
@@ -91,4 +119,7 @@ PLANTS: Mapping[str, Callable[[], None]] = {
     "before as an output": _before_as_an_output,
     "death not noticed": _death_not_noticed,
     "another tenant's alternative dropped": _another_tenants_alternative_dropped,
+    "bug": _shows_everything,
+    "redaction off": _redaction_off,
+    "impatient": _impatient,
 }
