@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 from lab.estate import Estate
 from tests.faults.event_names import Name
 from tests.faults.fault_engine import FaultEngine
+from tests.faults.lock_stack import OPEN, SHUT, LockStack, mail_comes_by_the_gateway
 from tests.faults.mx_stack import MX_BACK, MX_HERE, MxStack
 from tests.faults.trials import Operation, Start
 from tests.hands.acts import in_tables
@@ -131,6 +132,26 @@ class Operations:
         )
         return replace(made, again=refresh_and_up, ends=True)
 
+    def shut(self) -> Operation:
+        return self._at_the_side("shut the side entrance", None, Stack.up, SHUT)
+
+    def open(self) -> Operation:
+        return self._at_the_side("open the side entrance", _as_it_is, lambda stack: stack.up(OPEN), OPEN)
+
+    def destroy_shut(self) -> Operation:
+        made = self._at_the_side("destroy while it is shut", _as_it_is, Stack.destroy, SHUT)
+        return replace(made, again=refresh_and_up, ends=True)
+
+    def _at_the_side(
+        self,
+        name: str,
+        then: Callable[[Stack], object] | None,
+        act: Callable[[Stack], object],
+        wanted: Values,
+    ) -> Operation:
+        furnish = mail_comes_by_the_gateway
+        return self._operation(name, furnish, SHUT, then=then, act=act, wanted=wanted, kind=LockStack)
+
     def _operation(
         self,
         name: str,
@@ -186,4 +207,7 @@ NAMES: dict[str, Callable[[Operations], Operation]] = {
     "move MX": Operations.move_mx,
     "move MX back": Operations.move_mx_back,
     "destroy MX": Operations.destroy_mx,
+    "shut the side entrance": Operations.shut,
+    "open the side entrance": Operations.open,
+    "destroy while it is shut": Operations.destroy_shut,
 }
