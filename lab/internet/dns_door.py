@@ -11,7 +11,7 @@ import dns.rcode
 
 from lab.internet.dns_server import Face
 from lab.internet.wire import failure
-from lab.mail.loop import MailLoop, borrow, give_back
+from lab.mail.loop import MailLoop, borrow, close_server, give_back
 
 TRIES = 50
 
@@ -66,7 +66,7 @@ class DnsDoor:
     async def _close(self) -> None:
         assert self._server is not None
         assert self._datagrams is not None
-        self._server.close()
+        await close_server(self._server)
         self._datagrams.close()
         for writer in list(self._writers):
             writer.transport.abort()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from lab.internet.outside import Kept, Sink
 from lab.internet.practice import IMAP_HOST, PROBE_PASSWORD
 from lab.mail.envelope import CRLF
-from lab.mail.loop import MailLoop, borrow, give_back
+from lab.mail.loop import MailLoop, borrow, close_server, give_back
 
 PORT = 993
 WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\([^)]*\))|([^\s"()]+(?:\[[^\]]*\])?)')
@@ -50,7 +50,7 @@ class ImapDoor:
 
     async def _close(self) -> None:
         assert self._server is not None
-        self._server.close()
+        await close_server(self._server)
         for writer in list(self._writers):
             writer.close()
         await self._server.wait_closed()

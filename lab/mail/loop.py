@@ -43,6 +43,19 @@ async def _finish_tasks() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def close_server(server: asyncio.Server) -> None:
+    """Stop listening, in the loop, and lose nobody who was accepted a moment before.
+
+    asyncio's own `close` leaks the socket of such a connection: so first no more are accepted, and those that
+    were get their protocol, within two turns of the loop.
+    """
+    for listening in server.sockets:
+        server.get_loop().remove_reader(listening.fileno())
+    for _ in range(2):
+        await asyncio.sleep(0)
+    server.close()
+
+
 _lock = threading.Lock()
 _shared: MailLoop | None = None
 _users = 0

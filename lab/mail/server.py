@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from lab.mail.envelope import Envelope
-from lab.mail.loop import MailLoop, borrow, give_back
+from lab.mail.loop import MailLoop, borrow, close_server, give_back
 from lab.mail.session import Session
 
 SIZE_LIMIT = 20 * 1024 * 1024
@@ -125,7 +125,7 @@ class MailDoor:
 
     async def _close(self) -> None:
         assert self._server is not None
-        self._server.close()
+        await close_server(self._server)
         while self._sessions:
             self._abort()
             await asyncio.gather(*(session.gone.wait() for session in list(self._sessions)))

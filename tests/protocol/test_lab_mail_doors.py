@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import smtplib
 import socket
 import threading
@@ -288,6 +289,14 @@ def test_a_door_keeps_its_port_when_it_is_opened_again(bench: Bench) -> None:
     assert bench.send().text.endswith("connection refused")
     assert bench.door.start() == port
     assert bench.send().delivered
+
+
+def test_who_connects_while_a_door_shuts_leaves_no_socket_open() -> None:
+    door = MailDoor(Owner(), "door.example", None)
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", door.start())):
+            door.stop()
+    gc.collect()  # pytest fails on what was left open
 
 
 def test_no_thread_is_left_when_the_last_door_is_shut(authority: LabAuthority) -> None:
