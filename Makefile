@@ -4,7 +4,7 @@
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
-CODE := $(wildcard components dynamic_providers lab mail_check tools tests __main__.py)
+CODE := $(wildcard components dynamic_providers fleet lab mail_check tools tests __main__.py)
 # Tests that run at once: two a core, since many wait; WORKERS=0: in this very process, for a debugger.
 WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
 # What to hand to pytest besides: make test ARGS="tests/unit -k prompt"
@@ -35,10 +35,16 @@ test: setup ## all tests (WORKERS=0: one at a time; ARGS="tests/unit -k name": s
 test-faults: setup ## every cut of every run, and all planted defects: half an hour on two cores
 	@FAULTS=all $(VENV)/python -m pytest -n $(WORKERS) --dist worksteal tests/faults $(ARGS)
 
-lint: setup ## rules, format and types, as CI wants them
+lint: setup ## rules, format, types, and the pipelines by their vendors' schemas; needs no network
 	$(VENV)/ruff check $(CODE)
 	$(VENV)/ruff format --check $(CODE)
 	$(VENV)/mypy $(CODE)
+	$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows pipelines/github/*.yml
+	$(VENV)/check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines \
+		--regex-variant nonunicode pipelines/azure-devops/*.yml
+	$(VENV)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+		--regex-variant nonunicode pipelines/gitlab/.gitlab-ci.yml
+	$(VENV)/shellcheck --external-sources --source-path pipelines/steps pipelines/steps/*.sh
 
 format: setup ## put the code into its form, and what ruff can mend by itself
 	$(VENV)/ruff format $(CODE)

@@ -19,6 +19,8 @@ from dynamic_providers.exchange.snapshot import ExchangeSnapshot
 from dynamic_providers.gateway.equivalents import GatewayEquivalents
 from dynamic_providers.gateway.snapshot import PROVIDERS as GATEWAY_TABLES
 from dynamic_providers.gateway.snapshot import GatewaySnapshot
+from dynamic_providers.observation import ONLY_LOOKS
+from dynamic_providers.observing import Observing
 
 HEADER = "X-OUTBOUND-AUTH"
 _KINDS = {
@@ -47,6 +49,9 @@ class GatewayContext:
         beside: Parts,
     ) -> None:
         self.stack = stack
+        self.observing = stack.mode == "observe"
+        if self.observing:
+            pulumi.log.info(f"mode: observe: {ONLY_LOOKS}")
         self._gateway = providers
         self._beside = beside
         self._gateway_before = self._record_gateway(parent, keys)
@@ -65,9 +70,15 @@ class GatewayContext:
         self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
         """Run in the gateway's process."""
-        return pulumi.ResourceOptions(
-            parent=parent, provider=self._gateway.gateway, depends_on=[*self._guards, *depends_on]
-        )
+        return self._options(parent, self._gateway.gateway, [*self._guards, *depends_on])
+
+    def _options(
+        self, parent: pulumi.Resource, provider: pulumi.ProviderResource, after: Sequence[pulumi.Resource]
+    ) -> pulumi.ResourceOptions:
+        """What is only looked at has no order."""
+        if self.observing:
+            return Observing(parent=parent, provider=provider)
+        return pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=after)
 
     @property
     def change(self) -> dict[str, str]:
@@ -100,6 +111,7 @@ class GatewayContext:
             self.on_gateway(parent),
         )
         on = self.on_gateway(parent, depends_on=[looked])
+        kinds = {} if self.observing else kinds  # nothing is ours, so nothing was there before us
         return GatewaySnapshot("gateway-before", {**place, "keys": kinds}, on)
 
 
@@ -126,7 +138,8 @@ class Context(GatewayContext):
         self.providers = Providers(settings, parent)
         super().__init__(settings, self.providers, parent, keys | relay, equivalents.of_gateway(settings))
         self._tenant_before = self._record_tenant(parent)
-        self._guards = (safety.guard(settings, self.on_exchange(parent)),)
+        if not self.observing:
+            self._guards = (safety.guard(settings, self.on_exchange(parent)),)
 
     def tenant_inputs(self, key: str) -> dict[str, Any]:
         """Arguments that all objects of the tenant have, likewise."""
@@ -148,9 +161,7 @@ class Context(GatewayContext):
     ) -> pulumi.ResourceOptions:
         """Run in Exchange's process. The way back waits for no guard."""
         guards = () if way_back else self._guards
-        return pulumi.ResourceOptions(
-            parent=parent, provider=self.providers.exchange, depends_on=[*guards, *depends_on]
-        )
+        return self._options(parent, self.providers.exchange, [*guards, *depends_on])
 
     def tenant_before(self, kind: str) -> pulumi.Output[Entries]:
         """What was in the tenant before us, of one kind."""
@@ -165,17 +176,13 @@ class Context(GatewayContext):
     ) -> pulumi.ResourceOptions:
         """Run in the process of MX records. The way back waits for no guard."""
         guards = () if way_back else self._guards
-        return pulumi.ResourceOptions(
-            parent=parent, provider=self.providers.dns, depends_on=[*guards, *depends_on]
-        )
+        return self._options(parent, self.providers.dns, [*guards, *depends_on])
 
     def on_checks(
         self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
         """Run in the process of the checks."""
-        return pulumi.ResourceOptions(
-            parent=parent, provider=self.providers.checks, depends_on=[*self._guards, *depends_on]
-        )
+        return self._options(parent, self.providers.checks, [*self._guards, *depends_on])
 
     @cached_property
     def dns_before(self) -> DnsSnapshot:
@@ -198,6 +205,9 @@ class Context(GatewayContext):
             {"tenant": initial_domain, **equivalents.of_tenant(settings), "leave": list(settings.leave)},
             self.on_exchange(parent),
         )
+        on = self.on_exchange(parent, depends_on=[looked])
+        if self.observing:
+            return ExchangeSnapshot("tenant-before", tenant=initial_domain, opts=on)
         return ExchangeSnapshot(
             "tenant-before",
             tenant=initial_domain,
@@ -206,7 +216,7 @@ class Context(GatewayContext):
             transport_rules=[names.inbound_rule, names.outbound_rule],
             lock_down=True,
             domains=sorted(settings.domains),
-            opts=self.on_exchange(parent, depends_on=[looked]),
+            opts=on,
         )
 
 

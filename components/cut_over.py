@@ -31,6 +31,18 @@ class CutOver(pulumi.ComponentResource):
         self._settings = context.settings
         self._ready = list(ready)
         closed = self._settings.lockdown == "closed"
+        if context.observing:
+            self._look(closed=closed)
+        else:
+            self._move(closed=closed)
+        self.register_outputs({})
+
+    def _look(self, *, closed: bool) -> None:
+        """Only what the world says, and whether the side entrance is shut."""
+        self._mx({"gateway", "microsoft"}, [])
+        self._lock_down(closed=closed, after=[])
+
+    def _move(self, *, closed: bool) -> None:
         direct = self._check("direct-check", "direct", self._ready, self._ready)
         opened = [] if closed else [self._lock_down(closed=False, after=[])]
         moved = self._mx({"gateway"}, [*self._ready, *direct, *opened])
@@ -41,7 +53,6 @@ class CutOver(pulumi.ComponentResource):
             self._check("side-entrance-check", "sideEntrance", [shut], [shut])
         if self._settings.lockdown == "report":
             self._report()
-        self.register_outputs({})
 
     def _mx(self, where: set[str], after: Sequence[pulumi.Resource]) -> list[MxRecords | MxCheck]:
         """The MX of the domains that are to lead there: set by us, or waited for while somebody else does."""
@@ -51,7 +62,9 @@ class CutOver(pulumi.ComponentResource):
         for name, domain in domains.items():
             inputs = {"domain": name, "microsoftMx": domain.microsoft_mx, **self._hosts(domain)}
             options = context.on_dns(self, depends_on=after, way_back=domain.mx == "microsoft")
-            if settings.dns.server:
+            if context.observing:
+                made.append(MxCheck(f"mx-{name}", inputs, options))
+            elif settings.dns.server:
                 made.append(MxRecords(f"mx-{name}", {**inputs, **self._set_by_us()}, options))
             else:
                 waits = {"deadline": self._deadline, "before": context.dns_before.before(MX_CHECK)}

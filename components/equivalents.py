@@ -16,7 +16,7 @@ def of_relay(stack: StackSettings) -> Parts:
 
 def of_gateway(settings: Settings) -> Parts:
     """What a tenant's stack sets up on the gateway, as far as others' objects may do the same."""
-    parts: Parts = {"delivery": _delivery(settings)}
+    parts: Parts = {"delivery": delivery(settings)}
     if not settings.outbound.smart_hosts:
         return parts
     names = settings.names
@@ -43,7 +43,8 @@ def of_tenant(settings: Settings) -> dict[str, Any]:
     return {**beside, "outbound": {**way_out, "smartHosts": list(outbound.smart_hosts)}}
 
 
-def _delivery(settings: Settings) -> dict[str, Any]:
+def delivery(settings: Settings) -> dict[str, Any]:
+    """The addresses of the members' interfaces, and those that Microsoft gets to know."""
     members = settings.gateway.members
     interfaces = {"data 1": [one.data1 for one in members], "data 2": [one.data2 for one in members]}
     return {"interfaces": interfaces, "addresses": list(settings.sender_addresses)}

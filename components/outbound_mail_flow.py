@@ -51,23 +51,27 @@ class OutboundMailFlow(pulumi.ComponentResource):
                 "alternatives": alternatives,
                 "shared": shared or None,
             },
-            context.on_gateway(self, depends_on=[self._rotation(secrets)]),
+            context.on_gateway(self, depends_on=self._rotation(secrets)),
         )
         return [*parts, outbound_filter]
 
-    def _rotation(self, secrets: tuple[str, ...]) -> SecretRotation:
+    def _rotation(self, secrets: tuple[str, ...]) -> list[SecretRotation]:
         """No secret leaves the filter while mail with it may still come."""
         settings = self._settings
-        return SecretRotation(
-            "secret-rotation",
-            tenant=settings.tenant.initial_domain,
-            name=settings.names.outbound_rule,
-            header=HEADER,
-            accepted=secrets,
-            settle=round(settings.settle.rule.total_seconds()),
-            acknowledged=settings.acknowledged("rotation"),
-            opts=self._context.on_exchange(self),
-        )
+        if self._context.observing:
+            return []
+        return [
+            SecretRotation(
+                "secret-rotation",
+                tenant=settings.tenant.initial_domain,
+                name=settings.names.outbound_rule,
+                header=HEADER,
+                accepted=secrets,
+                settle=round(settings.settle.rule.total_seconds()),
+                acknowledged=settings.acknowledged("rotation"),
+                opts=self._context.on_exchange(self),
+            )
+        ]
 
     def _connector(self, smart_hosts: tuple[str, ...]) -> OutboundConnector:
         return OutboundConnector(
@@ -83,7 +87,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
         """As the guide does it; where a recipient is given."""
         settings = self._settings
         recipient = settings.outbound.validation_recipient
-        if recipient is None:
+        if recipient is None or self._context.observing:
             return []
         return [
             ConnectorValidation(
@@ -125,7 +129,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
 
     def _check(self, watched: list[ManagedResource | MadeElsewhere]) -> None:
         settings = self._settings
-        if settings.checks is None:
+        if settings.checks is None or self._context.observing:
             return
         OutboundCheck(
             "outbound-check",

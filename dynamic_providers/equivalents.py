@@ -5,7 +5,7 @@ over (its name in the setting `names`) or left on purpose (`leave`); what is onl
 """
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from dynamic_providers import report
 from dynamic_providers.entries import Props
 from dynamic_providers.looking import LookingProvider
+from dynamic_providers.observation import Observation, State
 from dynamic_providers.refusal import refuse
 from dynamic_providers.wording import plain_text
 
@@ -61,14 +62,19 @@ class Finding:
         """What leaves it, in the setting `leave`."""
         return f"{self.kind} {self.name}"
 
-    def __str__(self) -> str:
+    @property
+    def advice(self) -> str:
+        """What can be done, a sentence."""
         ways = [self.fix] if self.fix else []
         if self.take_over:
             key = self.take_over
             ways.append(f"to manage it from here, set names.{key} to its name and add {key} to takeOver")
         ways.append(f"to leave it as it is, add «{self.entry}» to leave")
-        advice = "; ".join(ways)
-        return f"the {self.kind} «{self.name}» {self.says}. {advice[0].upper()}{advice[1:]}"
+        text = "; ".join(ways)
+        return f"{text[0].upper()}{text[1:]}"
+
+    def __str__(self) -> str:
+        return f"the {self.kind} «{self.name}» {self.says}. {self.advice}"
 
 
 class EquivalentsProvider(LookingProvider):
@@ -87,19 +93,28 @@ class EquivalentsProvider(LookingProvider):
 
     def refusals(self, inputs: Props, olds: Props) -> Iterable[str]:
         where = str(inputs[self.identity[0]])
+        for one in self._beside(inputs, olds):
+            if one.harmful:
+                yield f"{where}: {one}"
+            else:
+                report.warning(f"{where}: {one}")
+
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        where = str(inputs[self.identity[0]])
+        for one in self._beside(inputs, {}):
+            state: State = "in the way" if one.harmful else "noted"
+            yield Observation(where, f"{one.kind} «{one.name}»", "", state, f"{one.says}. {one.advice}")
+
+    def _beside(self, inputs: Props, olds: Props) -> Iterator[Finding]:
+        """What is there beside the parts that are new, and is not left on purpose."""
+        where = str(inputs[self.identity[0]])
         known = olds if all(olds.get(one) == inputs[one] for one in self.identity) else {}
         new = [name for name in self.parts if inputs.get(name) and inputs[name] != known.get(name)]
         if not new:
             return
         findings = list(self.found(inputs, new, known))
         left = [one for one in inputs["leave"] if kind_of(one) in self.kinds]
-        for one in findings:
-            if _same(one.entry) in map(_same, left):
-                continue
-            if one.harmful:
-                yield f"{where}: {one}"
-            else:
-                report.warning(f"{where}: {one}")
+        yield from (one for one in findings if _same(one.entry) not in map(_same, left))
         there = {_same(one.entry) for one in findings}
         for entry in left:
             if _same(entry) not in there:

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from pulumi.dynamic import CheckFailure
 from pydantic import ValidationError
 
-from dynamic_providers.entries import Props, texts
+from dynamic_providers.entries import Props, has_unknown, plain, texts
 from dynamic_providers.errors import clean, register_secret
+from dynamic_providers.model import Model
 
 
 def register_secrets(names: Collection[str], *given: Props) -> None:
@@ -15,6 +16,18 @@ def register_secrets(names: Collection[str], *given: Props) -> None:
         for name in names:
             for text in texts(props.get(name)):
                 register_secret(text)
+
+
+def in_normal_form(
+    model: type[Model], given: Props, secret: Collection[str], instead: str
+) -> tuple[Props, list[CheckFailure]]:
+    """Inputs as the model has them, and what is wrong with them; as given where a part is not known yet."""
+    if has_unknown(given):
+        return given, []
+    try:
+        return plain(model.model_validate(given).model_dump(mode="json", by_alias=True)), []
+    except ValidationError as error:
+        return given, failures(error, secret, instead)
 
 
 def failures(error: ValidationError, secret: Collection[str], instead: str) -> list[CheckFailure]:

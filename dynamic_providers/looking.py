@@ -4,7 +4,6 @@ They refuse, in the preview already, what must not be done yet; they keep what t
 looked at may be a gateway, a tenant or the world's DNS.
 """
 
-from abc import ABC
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -15,21 +14,20 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    ResourceProvider,
     UpdateResult,
 )
-from pydantic import ValidationError
 
 from dynamic_providers import connections
 from dynamic_providers.entries import Props, has_unknown, plain
 from dynamic_providers.errors import clean, clean_errors
-from dynamic_providers.inputs import failures, register_secrets
+from dynamic_providers.inputs import in_normal_form, register_secrets
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation, Seeing
 
 CONTEXT = ("before", "change")  # inputs that are never a difference by themselves
 
 
-class LookingProvider(ResourceProvider, ABC):
+class LookingProvider(Seeing):
     """CRUD of a resource that looks. A subclass gives data, and what of `refusals`, `look`, `again` it needs.
 
     A `delete` has nothing to do, but for one that guards what goes after it.
@@ -64,6 +62,10 @@ class LookingProvider(ResourceProvider, ABC):
         """Whether to look again though no input has changed."""
         return False
 
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        """For `mode: observe`: how it is, where nothing may be refused and nothing is waited for."""
+        return ()
+
     # --- the engine's calls ---------------------------------------------------------------------------------
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -71,17 +73,20 @@ class LookingProvider(ResourceProvider, ABC):
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        news, olds = self.inputs_of(plain(news)), plain(_olds)
-        kept = {name: news.pop(name) for name in list(news) if name in CONTEXT or name.startswith("__")}
-        self._register(news, olds)
-        if has_unknown(news):
-            return CheckResult({**news, **kept}, [])
-        try:
-            inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
-        except ValidationError as error:
-            return CheckResult({**news, **kept}, failures(error, self.secret, self._told_under))
-        lines = self.refusals({**inputs, **kept}, olds)
-        return CheckResult({**inputs, **kept}, [CheckFailure(self._told_under, clean(one)) for one in lines])
+        olds = plain(_olds)
+        self._register(olds)
+        inputs, wrong = self.validated(news)
+        if wrong or has_unknown({k: v for k, v in inputs.items() if k not in CONTEXT}):
+            return CheckResult(inputs, wrong)
+        lines = self.refusals(inputs, olds)
+        return CheckResult(inputs, [CheckFailure(self._told_under, clean(one)) for one in lines])
+
+    def validated(self, news: Props) -> tuple[Props, list[CheckFailure]]:
+        given = self.inputs_of(plain(news))
+        kept = {name: given.pop(name) for name in list(given) if name in CONTEXT or name.startswith("__")}
+        self._register(given)
+        inputs, wrong = in_normal_form(self.model, given, self.secret, self._told_under)
+        return {**inputs, **kept}, wrong
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
@@ -129,7 +134,7 @@ class LookingProvider(ResourceProvider, ABC):
     @property
     def _told_under(self) -> str:
         """The input that the engine names with a refusal, and whose value it shows."""
-        return next(iter((*self.identity, *self.model.model_fields)))
+        return next(iter((*self.identity, *self.model.model_fields)), "")
 
     def _register(self, *given: Props) -> None:
         register_secrets(self.secret, *given)

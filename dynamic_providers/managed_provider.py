@@ -5,10 +5,10 @@ say where). A single object is a set of one. What was there before us is recorde
 comes in as `before`: so a crash at any moment loses nothing, and `delete` puts back exactly that.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -17,12 +17,11 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    ResourceProvider,
     UpdateResult,
 )
-from pydantic import ValidationError
 
 from dynamic_providers import connections, report
+from dynamic_providers.comparing import BARE, CONTEXT, REVISION, ComparingProvider
 from dynamic_providers.entries import (
     ABSENT,
     MISSING,
@@ -31,18 +30,11 @@ from dynamic_providers.entries import (
     Entry,
     Place,
     Props,
-    differences,
     has_unknown,
     plain,
     quoted,
 )
 from dynamic_providers.errors import ManagedError, clean, clean_errors
-from dynamic_providers.inputs import failures, register_secrets
-from dynamic_providers.model import Model
-
-CONTEXT = ("before", "takeOver", "takeOverKey", "change")  # inputs that are never a difference by themselves
-REVISION = "revision"  # an output: when we last wrote there, UTC; checks watch it, so a repair reruns them
-BARE = (*CONTEXT, REVISION)  # what is no attribute of what we manage
 
 
 class Refused(ManagedError):
@@ -61,41 +53,29 @@ class NoRecord(ManagedError):
     """There is no record of what was there before us."""
 
 
+class OnlyLooking(ManagedError):
+    """Something would be written, or taken away, by a stack that only looks."""
+
+
 class SameProcess(ManagedError):
     """A key would be removed that this very run has made, or keeps, under another logical name."""
 
 
-class ManagedProvider(ResourceProvider, ABC):
+class ManagedProvider(ComparingProvider):
     """CRUD for one kind of object or table. A subclass gives data, `live`, `apply`, and a shape."""
 
     serialize_as_secret_always = False  # a provider has no state: its pickle is its module and class name
 
-    label: ClassVar[str]  # what an operator calls it, e.g. «SMTP route»
-    model: ClassVar[type[Model]]  # the inputs, less CONTEXT
-    identity: ClassVar[tuple[str, ...]]  # input names that say where; a change replaces
     new_before_old: ClassVar[bool] = False  # when it replaces; others still name the old one till then
     take_over_key: ClassVar[str]  # the key of the setting `takeOver`
-    secret: ClassVar[frozenset[str]] = frozenset()  # inputs and attributes that may hold secrets
     outputs: ClassVar[tuple[str, ...]] = ()  # what is no input, beside the revision
     relative: ClassVar[frozenset[str]] = frozenset()  # attributes that also change when a neighbour does
 
     # --- the hooks ------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def live(self, place: Place, keys: Iterable[str]) -> Entries:
-        """What is there under these keys, in normal form. What is absent is missing; a failed read raises."""
-
-    @abstractmethod
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:
         """Make these entries so (None: remove); return when it is in force. `context` holds `change`."""
-
-    @abstractmethod
-    def entries(self, props: Props) -> Entries:
-        """The entries in a resource's properties."""
-
-    @abstractmethod
-    def with_entries(self, props: Props, entries: Entries) -> Props:
-        """The same properties with other entries."""
 
     def notes(self, props: Props) -> Iterable[str]:
         """What an operator should be told about these inputs at first contact, as warnings."""
@@ -109,18 +89,10 @@ class ManagedProvider(ResourceProvider, ABC):
         """A record of what was there before us, fitted to what is around it now."""
         return record
 
-    def named(self, place: Place, key: str) -> str:
-        """How an operator is told of an entry; secret keys are named after what holds them."""
-        return f"«{key}»"
-
     def setting(self, news: Props, key: str) -> str:
         """What to write into the setting `takeOver` for an entry."""
         setting = str(news.get("takeOverKey", self.take_over_key))  # two rules are two settings
         return setting if len(self.entries(news)) == 1 else f"{setting}.{key}"
-
-    def equal(self, attribute: str, theirs: Any, ours: Any) -> bool:
-        """Whether an attribute counts as right. Normal forms make this plain equality nearly everywhere."""
-        return bool(theirs == ours)
 
     # --- the engine's calls ---------------------------------------------------------------------------------
 
@@ -129,19 +101,10 @@ class ManagedProvider(ResourceProvider, ABC):
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        news, olds = plain(news), plain(_olds)
-        context = {name: news.pop(name) for name in CONTEXT if name in news}
-        provider_key = {name: news.pop(name) for name in list(news) if name.startswith("__")}
-        if has_unknown(news):
-            return CheckResult({**news, **context, **provider_key}, [])
-        self._register_secrets(news)
-        try:
-            inputs = plain(self.model.model_validate(news).model_dump(mode="json", by_alias=True))
-        except ValidationError as error:
-            wrong = failures(error, self.secret, self.identity[0])
-            return CheckResult({**news, **context, **provider_key}, wrong)
-        refused = self._first_contact({**inputs, **context}, olds)
-        return CheckResult({**inputs, **context, **provider_key}, refused)
+        inputs, wrong = self.validated(news)
+        if wrong or has_unknown({k: v for k, v in inputs.items() if k not in CONTEXT}):
+            return CheckResult(inputs, wrong)
+        return CheckResult(inputs, self._first_contact(inputs, plain(_olds)))
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
@@ -184,6 +147,7 @@ class ManagedProvider(ResourceProvider, ABC):
         props = plain(_props)
         self._register_secrets(props)
         place, before = self._place(props), self._before(props)
+        self._require_manage(place)
         if self._id(props) in _elsewhere:
             names = ", ".join(self.named(place, key) for key in before)
             report.info(f"{self._where(place)}: {self.label} {names} belongs to another stack now: stays")
@@ -238,6 +202,7 @@ class ManagedProvider(ResourceProvider, ABC):
         return {**news, "before": {key: before[key] for key in wanted}, REVISION: revision or now}
 
     def _write(self, place: Place, changes: dict[str, Entry | None], live: Entries, props: Props) -> None:
+        self._require_manage(place)
         self.apply(place, changes, live, {"change": props.get("change", {})})
         now = self.live(place, sorted(changes))
         wrong = [
@@ -255,6 +220,15 @@ class ManagedProvider(ResourceProvider, ABC):
                 f"{self.label}: written, but it does not read back so: {_once(wrong)}",
                 where=self._where(place),
                 fix="look for someone else at work there, then run it again",
+            )
+
+    def _require_manage(self, place: Place) -> None:
+        """Whatever the engine asks for: where the settings say `mode: observe`, nothing is touched."""
+        if connections.is_observing():
+            raise OnlyLooking(
+                f"this stack has mode: observe, so the {self.label} that it once made stays as it is",
+                where=self._where(place),
+                fix="set mode: manage and run `pulumi up`",
             )
 
     def _way_back(
@@ -336,16 +310,6 @@ class ManagedProvider(ResourceProvider, ABC):
 
     # --- comparing ------------------------------------------------------------------------------------------
 
-    def _differences(self, theirs: Entries, ours: Entries) -> list[Difference]:
-        return [
-            d
-            for key in sorted({*theirs, *ours})
-            for d in self._differences_of(key, theirs.get(key), ours.get(key))
-        ]
-
-    def _differences_of(self, key: str, theirs: Entry | None, ours: Entry | None) -> list[Difference]:
-        return differences(key, theirs, ours, secret=self.secret, equal=self.equal)
-
     def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
         """Say what the engine does not: a change inside a secret; and that an object is gone, not new."""
         for one in found:
@@ -354,29 +318,10 @@ class ManagedProvider(ResourceProvider, ABC):
             elif one.attribute == MISSING and one.key in owned:
                 report.info(f"{self.label} «{one.key}»: is gone")
 
-    def _as_known(self, live: Entry, known: Entry | None) -> Entry:
-        """What is there; what counts as right is told as the state has it, or a refresh would show it."""
-        if known is None:
-            return live
-        right = {name for name in {*live, *known} if self.equal(name, live.get(name), known.get(name))}
-        return {
-            **{name: value for name, value in live.items() if name not in right},
-            **{name: value for name, value in known.items() if name in right},
-        }
-
-    def _same(self, key: str, theirs: Entry | None, ours: Entry | None) -> bool:
-        return not self._differences_of(key, theirs, ours)
-
     # --- properties -----------------------------------------------------------------------------------------
-
-    def _place(self, props: Props) -> Place:
-        return {name: props[name] for name in self.identity}
 
     def _id(self, props: Props) -> str:
         return "/".join([type(self).__name__, *(str(props[name]) for name in self.identity)])
-
-    def _where(self, place: Place) -> str:
-        return " ".join(str(value) for value in place.values())
 
     def _before(self, props: Props) -> Entries:
         record: Entries = props.get("before", {})
@@ -390,9 +335,6 @@ class ManagedProvider(ResourceProvider, ABC):
             for k, v in bare.items()
             if k not in (*BARE, *self.identity) and not k.startswith("__") and v not in ({}, [])
         }
-
-    def _register_secrets(self, *given: Props) -> None:
-        register_secrets(self.secret, *given)
 
 
 def _once(lines: Iterable[str]) -> str:

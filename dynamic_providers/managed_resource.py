@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pulumi
-from pulumi.dynamic import Resource
 
+from dynamic_providers.comparing import BARE, REVISION
 from dynamic_providers.entries import Entries, Place, Props, empty
-from dynamic_providers.managed_provider import BARE, REVISION, ManagedProvider
+from dynamic_providers.managed_provider import ManagedProvider
+from dynamic_providers.observing import Observable
 
 __all__ = ["ManagedProvider", "ManagedResource", "ObjectProvider", "TableProvider"]
 
@@ -48,7 +49,7 @@ class TableProvider(ManagedProvider):
         return {**props, self.table_field: entries}
 
 
-class ManagedResource(Resource):
+class ManagedResource(Observable):
     """Base of the Pulumi resources. Marks what may hold secrets, from the first create on.
 
     Why from the first: see `docs/architecture.md`.

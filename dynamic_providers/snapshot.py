@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pulumi
 from pulumi.dynamic import (
+    CheckFailure,
     CheckResult,
     ConfigureRequest,
     CreateResult,
@@ -18,10 +19,16 @@ from pulumi.dynamic import (
 
 from dynamic_providers import connections
 from dynamic_providers.entries import Entries, Place, Props, plain
-from dynamic_providers.errors import clean_errors
+from dynamic_providers.errors import clean, clean_errors
 
 Record = dict[str, Entries]  # kind → natural key → entry, or ABSENT
 Keys = dict[str, Sequence[str]]  # kind → natural keys
+
+_NOT_NOW = (
+    "this stack manages what is there, so mode: observe would take all of that away, and mail with it. Set "
+    "mode: manage again; `fleet compare` looks without changing anything. To give it up, `pulumi destroy` "
+    "puts back what was there before; docs/how-to.md says how to leave all as it is and only look from then"
+)
 
 
 class SnapshotProvider(ResourceProvider, ABC):
@@ -39,7 +46,15 @@ class SnapshotProvider(ResourceProvider, ABC):
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        return CheckResult(news, [])
+        """A stack that only looks (`mode: observe`) has no keys; one that has some may not become one.
+
+        What it manages would be gone from the program, and the engine would take it away, and mail with it.
+        """
+        had, has = (any(plain(props).get("keys", {}).values()) for props in (_olds, news))
+        if not had or has:
+            return CheckResult(news, [])
+        where = ", ".join(str(news[name]) for name in self.identity)
+        return CheckResult(news, [CheckFailure((*self.identity, "keys")[0], clean(f"{where}: {_NOT_NOW}"))])
 
     @clean_errors
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:

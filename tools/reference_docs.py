@@ -105,7 +105,8 @@ def _plain_value(schema: Mapping[str, Any]) -> str:
         inner = _value(schema["items"])
         return "list of sections" if inner == "section" else f"list of {inner}"
     if kind == "object":
-        return "section by name"
+        named = schema.get("patternProperties", {"": schema.get("additionalProperties", {})})
+        return f"{_value(next(iter(named.values())))} by name"
     return "day" if schema.get("format") == "date" else "text"
 
 

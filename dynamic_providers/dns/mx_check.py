@@ -4,15 +4,15 @@ Nothing is written: a person, or another Pulumi resource, sets the records (docs
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 import pulumi
-from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import report
+from dynamic_providers.comparing import REVISION
 from dynamic_providers.dns import mx_set, settling
 from dynamic_providers.dns.connection import DEFAULT_TTL, Ttl, dns_connection, resolver
 from dynamic_providers.dns.mail_hosts import without_address
@@ -23,8 +23,9 @@ from dynamic_providers.entries import ABSENT, Props, has_unknown, plain
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import Domain, MicrosoftMx
 from dynamic_providers.looking import LookingProvider
-from dynamic_providers.managed_provider import REVISION
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation, State
+from dynamic_providers.observing import Observable
 from dynamic_providers.settling import pause
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between two looks
@@ -81,17 +82,16 @@ class MxCheckProvider(LookingProvider):
     def look(self, inputs: Props, olds: Props) -> Props:
         return self._agreed(inputs, olds or _before(inputs))
 
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        ours = mx_set.shown(inputs)
+        for one in _heard(inputs["domain"]):
+            who = f"as {one.who} says"
+            state: State = "right" if one.says(inputs) else "differs" if one.found else "absent"
+            yield Observation("DNS", f"MX of {inputs['domain']}", who, state, mx_set.shown(one.found), ours)
+
     def again(self, state: Props) -> Props:
         """What the world says now: where one says something else than was agreed, that is shown."""
-        voices = listen(state["domain"], dns_connection().resolvers)
-        heard = [one for one in voices if not one.failed]
-        if not heard:
-            raise NotAgreed(
-                "nobody answers: " + "; ".join(one.line() for one in voices), where=state["domain"]
-            )
-        for one in voices:
-            if one.failed:
-                report.warning(f"{state['domain']}: MX not looked up: {one.line()}")
+        heard = _heard(state["domain"])
         other = next((one for one in heard if not one.says(state)), None)
         hosts = state.get("hosts") if other is None else (other.found or {}).get("hosts", [])
         return {**state, "hosts": hosts, "answers": {**state.get("answers", {}), **_answers(heard)}}
@@ -118,6 +118,18 @@ class MxCheckProvider(LookingProvider):
         if mx_set.only_microsoft(props, props.get("microsoftMx")):
             settling.wait_until(until, f"{props['domain']}: its MX is {mx_set.shown(props)} again")
         return {**outs, "changedAt": settling.stamp(change.at), "settledAt": settling.stamp(until)}
+
+
+def _heard(domain: str) -> list[Voice]:
+    """Everybody who answers. Who does not, is told of; raises where nobody does."""
+    voices = listen(domain, dns_connection().resolvers)
+    heard = [one for one in voices if not one.failed]
+    if not heard:
+        raise NotAgreed("nobody answers: " + "; ".join(one.line() for one in voices), where=domain)
+    for one in voices:
+        if one.failed:
+            report.warning(f"{domain}: MX not looked up: {one.line()}")
+    return heard
 
 
 def _rounds(
@@ -222,7 +234,7 @@ def _before(props: Props) -> Props | None:
 # --- resource -----------------------------------------------------------------------------------------------
 
 
-class MxCheck(Resource, module="dns", name="MxCheck"):
+class MxCheck(Observable, module="dns", name="MxCheck"):
     """The MX that the world says.
 
     Outputs: `answers` (server → what it says); UTC: `revision`, when all were last waited for and agreed;

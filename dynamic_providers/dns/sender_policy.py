@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
 from pydantic import Field
 
 from dynamic_providers import report
@@ -26,6 +25,8 @@ from dynamic_providers.errors import ManagedError
 from dynamic_providers.field_types import Domain, HostName, Label, SenderAddress
 from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation, State
+from dynamic_providers.observing import Observable
 
 MICROSOFT_INCLUDE = "spf.protection.outlook.com"
 _AT_ONCE = 8
@@ -175,6 +176,12 @@ class SenderPolicyProvider(LookingProvider):
             report.warning(lines[domain])
         return [line for domain, line in lines.items() if domain not in mild]
 
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        where, acknowledged = str(inputs["gateway"]), inputs["acknowledged"]
+        for domain, line in _refusals(inputs, _look_at(inputs)).items():
+            state: State = "noted" if domain in acknowledged else "in the way"
+            yield Observation(where, f"SPF of {domain}", "", state, line.removeprefix(f"{domain}: "))
+
     def look(self, inputs: Props, olds: Props) -> Props:
         policies = _look_at(inputs)
         lines = _refusals(inputs, policies)
@@ -222,7 +229,7 @@ def _results(policies: Iterable[Policy]) -> dict[str, dict[str, Any]]:
 # --- resource -----------------------------------------------------------------------------------------------
 
 
-class SenderPolicy(Resource, module="dns", name="SenderPolicy"):
+class SenderPolicy(Observable, module="dns", name="SenderPolicy"):
     """SPF, DMARC and DKIM of the sending domains. Output: `results`, by domain."""
 
     results: pulumi.Output[dict[str, dict[str, Any]]]

@@ -45,7 +45,7 @@ Parameters = Mapping[str, Any]
 _SYSTEM_MAILBOX: Final = (
     "SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"  # the same in every tenant
 )
-_APP_ROLE: Final = "Exchange.ManageAsApp"
+APP_ROLE: Final = "Exchange.ManageAsApp"
 _READS: Final = ("Get", "Validate")
 _DONE_BEFORE: Final = {"New": AlreadyExists, "Remove": NotFound}
 _CUT: Final = re.compile(r"more results|only the first \d|increase the value .*ResultSize", re.IGNORECASE)
@@ -161,16 +161,16 @@ class AdminApi:
         reason, request = reason_headers(response), request_id(response)
         status, said = response.status_code, f"; Exchange says: {reason}" if reason else ""
         client = self._authority.client_id
-        if token.lacks(_APP_ROLE):
+        if token.lacks(APP_ROLE):
             return AppRoleMissing(
-                f"not allowed ({status}): the app registration {client} lacks the app role {_APP_ROLE}{said}",
+                f"not allowed ({status}): the app registration {client} lacks the app role {APP_ROLE}{said}",
                 where=where,
                 fix="give it that application permission of Office 365 Exchange Online, with admin consent",
                 request_id=request,
             )
         if response.status_code == 403:
             return DirectoryRoleMissing(
-                f"not allowed ({status}): the app role {_APP_ROLE} is there, but the service principal of "
+                f"not allowed ({status}): the app role {APP_ROLE} is there, but the service principal of "
                 f"{client} has no directory role that allows this cmdlet{said}",
                 where=where,
                 fix="make it Exchange Administrator in Entra (Global Reader is enough to preview); "
@@ -180,7 +180,7 @@ class AdminApi:
         return TokenRefused(
             f"not allowed ({status}): a new token was refused too{said}",
             where=where,
-            fix=f"check the app role {_APP_ROLE} and its consent, tenant.id and tenant.cloud",
+            fix=f"check the app role {APP_ROLE} and its consent, tenant.id and tenant.cloud",
             request_id=request,
         )
 

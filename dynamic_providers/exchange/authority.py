@@ -1,11 +1,11 @@
-"""The token: from Microsoft Entra by MSAL, with a client secret or a certificate, kept in memory only."""
+"""The token: from Microsoft Entra by MSAL, by secret, certificate or a pipeline's token, in memory only."""
 
 import base64
 import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from dynamic_providers.exchange.errors import (
     NoExchange,
     NoSuchApp,
     NoSuchTenant,
+    NotFederated,
     OtherTenant,
     ServerTrouble,
     Throttled,
@@ -33,6 +34,7 @@ from dynamic_providers.exchange.errors import (
     WrongSecret,
 )
 from dynamic_providers.exchange.faults import retry_after
+from dynamic_providers.exchange.federated_token import federated_token
 from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 
@@ -64,7 +66,15 @@ _WORDS: Final[Mapping[int, tuple[type[LoginRefused], str, str]]] = {
     700024: (
         WrongClock,
         "Entra finds our proof of identity outside its time",
-        "set this machine's clock (NTP), then run it again",
+        "set this machine's clock (NTP); in a pipeline, get a newer token (`fleet pipeline identity`)",
+    ),
+    **dict.fromkeys(
+        (700211, 700212, 700213),
+        (
+            NotFederated,
+            f"the {_APP} does not trust this pipeline's token",
+            "add a federated credential to it in Entra, with issuer, subject and audience of the token",
+        ),
     ),
     53003: (
         BlockedByPolicy,
@@ -90,12 +100,17 @@ class Token:
 
     def lacks(self, role: str) -> bool:
         """Whether it says itself that it does not hold an app role; one that cannot be read says nothing."""
+        return self.claims is not None and role not in self.claims.get("roles", [])
+
+    @property
+    def claims(self) -> dict[str, Any] | None:
+        """What it says of itself; None where it cannot be read: its form is Microsoft's own business."""
         try:
             middle = self.text.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
         except (IndexError, ValueError):
-            return False
-        return isinstance(claims, dict) and role not in claims.get("roles", [])
+            return None
+        return claims if isinstance(claims, dict) else None
 
 
 class _LoginHttps:
@@ -198,17 +213,19 @@ class Authority:
             instance_discovery=False,  # else MSAL asks the worldwide cloud about every other host
         )
 
-    def _credential(self) -> str | dict[str, str]:
-        """Secret before certificate, as Azure's own libraries take them."""
+    def _credential(self) -> str | dict[str, str] | dict[str, Callable[[], str]]:
+        """Secret before certificate before token, as Azure's own libraries take them."""
         secret, file = credential("AZURE_CLIENT_SECRET"), credential("AZURE_CLIENT_CERTIFICATE_PATH")
         if secret:
             return secret
         if file:
             return read_certificate(file, credential("AZURE_CLIENT_CERTIFICATE_PASSWORD"))
+        if token := credential("AZURE_FEDERATED_TOKEN_FILE"):
+            return {"client_assertion": federated_token(token)}
         raise NoCredential(
             "nothing to log in to Exchange with",
             where=self._tenant.initial_domain,
-            fix="set AZURE_CLIENT_SECRET, or AZURE_CLIENT_CERTIFICATE_PATH",
+            fix="set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE",
         )
 
     def _failure(self, error: BaseException) -> LoginRefused | Transient:

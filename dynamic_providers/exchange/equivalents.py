@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
 
 from dynamic_providers.entries import Props
 from dynamic_providers.equivalents import TENANT_KINDS, EquivalentsProvider, Finding, LeftAlone
@@ -26,6 +25,7 @@ from dynamic_providers.field_types import (
     SmartHost,
 )
 from dynamic_providers.model import Model
+from dynamic_providers.observing import Observable
 
 # --- model --------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def _rules(inputs: Props, known: Props) -> set[str]:
 # --- resource -----------------------------------------------------------------------------------------------
 
 
-class ExchangeEquivalents(Resource, module="exchange", name="Equivalents"):
+class ExchangeEquivalents(Observable, module="exchange", name="Equivalents"):
     """Looks for others' objects beside ours. Inputs: those of its model."""
 
     def __init__(

@@ -95,6 +95,14 @@ class BadCertificateFile(LoginRefused):
     """The certificate to log in with cannot be read, or has expired."""
 
 
+class BadTokenFile(LoginRefused):
+    """The file of a pipeline's token cannot be read, or holds none."""
+
+
+class NotFederated(LoginRefused):
+    """AADSTS700211, 700212 and 700213."""
+
+
 class WrongSecret(LoginRefused):
     """AADSTS7000215."""
 

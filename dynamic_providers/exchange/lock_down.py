@@ -90,6 +90,7 @@ class LockDownProvider(ManagedProvider):
     model: ClassVar[type[Model]] = LockDownModel
     identity: ClassVar[tuple[str, ...]] = ("tenant", "connector")
     take_over_key: ClassVar[str] = "lockdown"
+    missing: ClassVar[str] = "is off"
 
     # --- the hooks ------------------------------------------------------------------------------------------
 

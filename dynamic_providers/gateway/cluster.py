@@ -1,6 +1,8 @@
 """At which level of a cluster we work: always the cluster's, never past a machine's own settings."""
 
 import re
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from dynamic_providers.connections import GatewayConnection
@@ -56,19 +58,45 @@ def refuse_overrides(session: "Session", connection: GatewayConnection, table: s
     if not connection.cluster or command in session.tables_checked:
         return
     if not session.tables_checked:
-        _refuse_disconnected(session, connection)
-    try:
-        for member in connection.members:
-            _refuse_override(session, member.host, command)
-    finally:
-        _switch(session, "clustermode cluster")
+        for cut_off in disconnected(session, connection).values():
+            raise cut_off
+    with closing(overrides(session, connection, command)) as found:
+        for one in found:
+            raise one
     session.tables_checked.add(command)
 
 
-def _refuse_disconnected(session: "Session", connection: GatewayConnection) -> None:
-    """Some releases let a member that is cut off be entered: the cluster's own list says that it is.
+def overrides(
+    session: "Session", connection: GatewayConnection, command: str
+) -> Generator[OverrideError | MemberDisconnectedError, None, None]:
+    """What keeps the cluster's settings for a command from counting on a member, one member after the other.
 
-    A release whose `clusterconfig` does not offer that list is left to what entering a member shows.
+    At the cluster's level again when the generator ends, or is closed.
+    """
+    try:
+        for member in connection.members:
+            found = _override(session, member.host, command)
+            if found is not None:
+                yield found
+    finally:
+        _switch(session, "clustermode cluster")
+
+
+def disconnected(session: "Session", connection: GatewayConnection) -> dict[str, MemberDisconnectedError]:
+    """The members that the cluster's own list calls cut off: some releases let them be entered all the same."""
+    text = connection_status(session)
+    return {
+        member.host: _disconnected(session, member.host, line.strip())
+        for member in connection.members
+        for line in text.splitlines()
+        if member.host.lower() in line.lower() and _CUT_OFF.search(line)
+    }
+
+
+def connection_status(session: "Session") -> str:
+    """The cluster's own list of its members, as printed.
+
+    Empty on a release whose `clusterconfig` does not offer it: what entering a member shows has to do then.
     """
     screen = session.shell.command("clusterconfig")
     text = ""
@@ -77,10 +105,19 @@ def _refuse_disconnected(session: "Session", connection: GatewayConnection) -> N
         text = screen.text
     if screen.waits is not Waits.COMMAND:
         session.shell.interrupt()
-    for member in connection.members:
-        for line in text.splitlines():
-            if member.host.lower() in line.lower() and _CUT_OFF.search(line):
-                raise _disconnected(session, member.host, line.strip())
+    return text
+
+
+@contextmanager
+def at_machine(session: "Session", host: str) -> Iterator[None]:
+    """At the level of one member, as long as the block lasts; raises where it is not connected."""
+    try:
+        cut_off = _enter_machine(session, host)
+        if cut_off is not None:
+            raise cut_off
+        yield
+    finally:
+        _switch(session, "clustermode cluster")
 
 
 def _disconnected(session: "Session", host: str, said: str) -> MemberDisconnectedError:
@@ -91,15 +128,21 @@ def _disconnected(session: "Session", host: str, said: str) -> MemberDisconnecte
     )
 
 
-def _refuse_override(session: "Session", host: str, command: str) -> None:
+def _enter_machine(session: "Session", host: str) -> MemberDisconnectedError | None:
     said = _switch(session, f"clustermode machine {host}")
-    if said.strip() or not session.shell.mode.lower().startswith("machine"):
-        raise _disconnected(session, host, said)
+    is_there = not said.strip() and session.shell.mode.lower().startswith("machine")
+    return None if is_there else _disconnected(session, host, said)
+
+
+def _override(session: "Session", host: str, command: str) -> OverrideError | MemberDisconnectedError | None:
+    cut_off = _enter_machine(session, host)
+    if cut_off is not None:
+        return cut_off
     text = _first_screens(session, command)
     if _NOTICE_TO_CLUSTER.search(text):
-        return
+        return None
     level = "a group" if _NOTICE.search(text) else "this machine"
-    raise OverrideError(
+    return OverrideError(
         f"member {host}: {level} has its own settings for `{command}`, so what is set for the "
         "cluster is without effect there",
         where=session.name,

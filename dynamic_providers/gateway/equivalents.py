@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
-from pulumi.dynamic import Resource
 
 from dynamic_providers import report
 from dynamic_providers.address_spans import overlapping, span
@@ -24,6 +23,7 @@ from dynamic_providers.gateway.sender_group import read_hat
 from dynamic_providers.gateway.sending_interfaces import unknown_to_microsoft, uses
 from dynamic_providers.gateway.transaction import Gateway, Session
 from dynamic_providers.model import Model
+from dynamic_providers.observing import Observable
 
 MICROSOFT_SENDERS: Final = ".protection.outlook.com"
 """Names of the hosts that Microsoft 365 sends from; without the dot it would be the one host of that name."""
@@ -201,7 +201,7 @@ def _read(gateway: Gateway, table: str, reader: Callable[[Session], dict[str, st
 # --- resource -----------------------------------------------------------------------------------------------
 
 
-class GatewayEquivalents(Resource, module="gateway", name="Equivalents"):
+class GatewayEquivalents(Observable, module="gateway", name="Equivalents"):
     """Looks for others' objects beside ours: gateway, senderGroup, filter, delivery; leave."""
 
     def __init__(

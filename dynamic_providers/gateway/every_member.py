@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 from pulumi.dynamic import CheckFailure, DiffResult, ReadResult
 
 from dynamic_providers import report
+from dynamic_providers.comparing import REVISION
 from dynamic_providers.entries import ABSENT, Entries, Entry, Place, Props, has_unknown, plain
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.commit import ConflictError, EngineGoneError
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.transaction import on_each
-from dynamic_providers.managed_provider import REVISION, ManagedProvider
+from dynamic_providers.managed_provider import ManagedProvider
+from dynamic_providers.observation import Observation
 
 MEMBERS = "members"  # in a record of before: host → what was there
 DIFFERING = "differing"  # in an entry: host → what is there instead
@@ -140,6 +142,11 @@ class EveryMemberProvider(ManagedProvider):
             report.info(f"{self._where(self._place(olds))}: {line}")
         changes = found.changes or bool(moved)
         return DiffResult(changes=changes, replaces=found.replaces, delete_before_replace=True)
+
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        """As for every resource; on each of several gateways."""
+        look = super().seen
+        return [one for found in on_each(lambda: look(inputs)).values() for one in found]
 
     def _first_contact(self, news: Props, olds: Props) -> list[CheckFailure]:
         contact = super()._first_contact

@@ -27,6 +27,20 @@ def parse(text: str) -> dict[str, str]:
     return {found.group(1): (found.group(2) or "").lower() for found in _ROW.finditer(text)}
 
 
+def read(session: Session) -> dict[str, str]:
+    """The listeners now; for `Gateway.read(COMMAND, read)`."""
+    return parse(session.run(Script(COMMAND, what="listing the listeners"))[0])
+
+
+def read_details(session: Session, listener: str) -> dict[str, str]:
+    """What is printed above the menu of a listener: label in lower case → value."""
+    choose = Step("EDIT", (Ask(r"\blistener\b", listener),))
+    one = Script(COMMAND, (choose,), what="reading the listener's settings")
+    printed = about(session, listener, lambda: session.run(one))[1]
+    pairs = (line.partition(":") for line in printed.split("\n") if ":" in line)
+    return {label.strip().lower(): value.strip() for label, _, value in pairs}
+
+
 def script(listener: str, table: str, steps: tuple[Step, ...], what: str) -> Script:
     """A dialogue about a table (HOSTACCESS, RCPTACCESS) of a listener."""
     choose = Step("EDIT", (Ask(r"\blistener\b", listener),))
@@ -40,7 +54,7 @@ def about(session: Session, listener: str, work: Callable[[], T]) -> T:
     except UnknownCommandError:
         raise
     except DialogueError as error:
-        found = parse(session.run(Script(COMMAND, what="listing the listeners"))[0])
+        found = read(session)
         if listener in found or not found:
             if found.get(listener) == "private" and "RCPTACCESS" in str(error):
                 raise ListenerMissingError(

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckResult, Resource
+from pulumi.dynamic import CheckResult
 
 from dynamic_providers import report
+from dynamic_providers.comparing import REVISION
 from dynamic_providers.entries import MISSING, Props, differences, has_unknown, plain, quoted
 from dynamic_providers.errors import ManagedError, clean_errors
 from dynamic_providers.field_types import FilterName, Flag, Label
@@ -25,8 +26,9 @@ from dynamic_providers.gateway.sender_group import SenderGroupInputs, SenderGrou
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import GatewayProvider
 from dynamic_providers.looking import LookingProvider
-from dynamic_providers.managed_provider import REVISION
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation
+from dynamic_providers.observing import Observable
 
 PARTS: Mapping[str, type[GatewayProvider]] = {
     "mailFlowPolicy": MailFlowPolicyProvider,
@@ -98,6 +100,15 @@ class MadeElsewhereProvider(LookingProvider):
     def again(self, state: Props) -> Props:
         return {**state, WRONG: _wrong(state) if state["mail"] else []}
 
+    def seen(self, inputs: Props) -> Iterable[Observation]:
+        """Both parts by attributes; and what would stop this stack from beginning."""
+        for kind, made_by in PARTS.items():
+            wanted, _ = made_by().validated(inputs[kind])
+            yield from made_by().seen(wanted)
+        where = str(inputs["gateway"])
+        for line in (*told_by_each(lambda: _other_names(inputs)), *_second_filter(inputs)):
+            yield Observation(where, "the gateway's own stack", "", "in the way", line)
+
     def unsettled(self, olds: Props, news: Props) -> bool:
         """After a drift: once it is right again, the checks run again."""
         return bool(olds.get(WRONG))
@@ -138,11 +149,7 @@ def _wrong_here(props: Props) -> Iterator[str]:
         for key, ours in entries.items():
             found = differences(key, live.get(key), ours, secret=provider.secret, equal=provider.equal)
             for one in found:
-                yield f"{provider.label} «{key}» {_missing(kind) if one.attribute == MISSING else one}"
-
-
-def _missing(kind: str) -> str:
-    return "has no TLS of its own" if kind == "mailFlowPolicy" else "is not there"
+                yield f"{provider.label} «{key}» {provider.missing if one.attribute == MISSING else one}"
 
 
 def _other_names(props: Props) -> Iterator[str]:
@@ -176,7 +183,7 @@ def _second_filter(props: Props) -> Iterator[str]:
 # --- resource -----------------------------------------------------------------------------------------------
 
 
-class MadeElsewhere(Resource, module="gateway", name="MadeElsewhere"):
+class MadeElsewhere(Observable, module="gateway", name="MadeElsewhere"):
     """Sender group and mail flow policy of a shared gateway: gateway, mail, filter, and both as made."""
 
     revision: pulumi.Output[str]

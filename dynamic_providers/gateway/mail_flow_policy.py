@@ -4,7 +4,7 @@ Row i. Guide: «Ativar TLS».
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import pulumi
@@ -15,11 +15,12 @@ from dynamic_providers.field_types import Label, Listener, PolicyName
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.hat import NAME, Hat
 from dynamic_providers.gateway.script import Ask, Flag, Keep, Pick, Script, Step
-from dynamic_providers.gateway.sender_group import TABLE, read_hat, refuse_missing_policy
+from dynamic_providers.gateway.sender_group import TABLE, PolicyMissingError, read_hat, refuse_missing_policy
 from dynamic_providers.gateway.tables import POLICY, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation
 
 # --- model --------------------------------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
     model = MailFlowPolicyInputs
     identity = ("gateway", "listener", "name")
     take_over_key = "mailFlowPolicy"
+    missing = "has no TLS of its own"
     table_order = POLICY
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
@@ -127,6 +129,16 @@ class MailFlowPolicyProvider(GatewayProvider, ObjectProvider):
             if entry is not None:
                 found[key] = entry
         return found
+
+    def _observed(self, inputs: Props) -> Iterator[Observation]:
+        """As for every resource; the policy itself may be missing, too."""
+        try:
+            yield from super()._observed(inputs)
+        except PolicyMissingError as error:
+            place = self._place(inputs)
+            yield Observation(
+                self._where(place), self._called(place, place["name"]), "", "absent", error.what
+            )
 
     def is_left(self, place: Place, key: str, entry: Entry) -> bool:
         return bool(entry["tls"] != self._default(place))  # some releases can only write the default's value

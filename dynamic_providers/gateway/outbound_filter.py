@@ -7,7 +7,7 @@ first and goes with the last.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from dynamic_providers.gateway.tables import FILTER, GatewayProvider, unreadable
 from dynamic_providers.gateway.transaction import Gateway, Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation
 
 TABLE = "filters"
 
@@ -261,6 +262,7 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
     table_field = "alternatives"
     table_order = FILTER
     secret = frozenset({"alternatives", "other"})
+    missing = "is not there, or lets no mail with a secret of ours pass"
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
         filters = read_all(self._gateway(place))
@@ -362,6 +364,13 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         for note in told_by_each(lambda: self._anchors(plain(props))):
             report.warning(f"{self._where(plain(props))}: {note}")
         return found
+
+    def _observed(self, inputs: Props) -> Iterator[Observation]:
+        """As for every resource; and what counts as right and is worth knowing."""
+        yield from super()._observed(inputs)
+        place = self._place(inputs)
+        for note in self.notes(inputs):
+            yield Observation(self._where(place), self._called(place, ""), "", "noted", note)
 
     def is_left(self, place: Place, key: str, entry: Entry) -> bool:
         """Another filter of this name, back in its place, is none of our alternatives."""

@@ -5,6 +5,7 @@ Row n. Guide: the note on «configuração SSL».
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import pulumi
@@ -20,6 +21,7 @@ from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, Unreadabl
 from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
+from dynamic_providers.observation import Observation
 
 TABLE = "sslconfig"
 RECOMMENDED = (
@@ -128,6 +130,12 @@ class OutboundTlsProvider(GatewayProvider, ObjectProvider):
 
     def with_entries(self, props: Props, entries: Entries) -> Props:
         return dict(props) if props.get("mode") == "check" else super().with_entries(props, entries)
+
+    def _observed(self, inputs: Props) -> Iterator[Observation]:
+        """In mode `check`, too, what the gateway uses; other ciphers are no difference there."""
+        for one in super()._observed({**inputs, "mode": "set"}):
+            noted = inputs["mode"] == "check" and one.state == "differs"
+            yield replace(one, state="noted") if noted else one
 
     @clean_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:

@@ -40,7 +40,9 @@ class UnreachableError(GatewayError):
 
 
 class HostKeyNotPinnedError(GatewayError):
-    """Nobody said which host key is right."""
+    """Nobody said which host key is right. `seen` is the fingerprint of the one that was shown."""
+
+    seen: str = ""
 
 
 class HostKeyDiffersError(GatewayError):
@@ -90,7 +92,11 @@ def open_line(connection: GatewayConnection, member: Member) -> Line:
     transports = [_open_jump_host(jump)] if jump else []
 
     def reach() -> paramiko.Transport:
-        wire = _forward(transports[0], jump, member) if jump else _tcp(member.host, member.port)
+        wire = (
+            _forward(transports[0], jump, member.host, member.port)
+            if jump
+            else _tcp(member.host, member.port)
+        )
         return _handshake(
             wire,
             where,
@@ -111,6 +117,25 @@ def open_line(connection: GatewayConnection, member: Member) -> Line:
 def fingerprint(key: paramiko.PKey) -> str:
     """A host key's fingerprint as OpenSSH shows it: `SHA256:` and base64 without padding."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+
+
+def host_key_of(host: str, port: int = 22, jump: JumpHost | None = None) -> str:
+    """The fingerprint that a host shows, for a person to compare. No credential is sent to it.
+
+    `jump`, whose own key is compared and who is logged in to: the host that leads there.
+    """
+    first = _open_jump_host(jump) if jump else None
+    try:
+        wire = _forward(first, jump, host, port) if first and jump else _tcp(host, port)
+        _handshake(
+            wire, _name(host, port), "", "its setting hostKey", "ask its owner to allow newer ones"
+        ).close()
+    except HostKeyNotPinnedError as error:
+        return error.seen
+    finally:
+        if first is not None:
+            first.close()
+    raise AssertionError("a key that is not pinned is never taken")
 
 
 def _open_jump_host(jump: JumpHost) -> paramiko.Transport:
@@ -144,12 +169,10 @@ def open_by_key(there: JumpHost, where: str, setting: str, if_refused: str) -> p
     )
 
 
-def _forward(transport: paramiko.Transport, jump: JumpHost, member: Member) -> paramiko.Channel:
-    target = _name(member.host, member.port)
+def _forward(transport: paramiko.Transport, jump: JumpHost, host: str, port: int) -> paramiko.Channel:
+    target = _name(host, port)
     try:
-        return transport.open_channel(
-            "direct-tcpip", (member.host, member.port), ("127.0.0.1", 0), timeout=SSH_SECONDS
-        )
+        return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=SSH_SECONDS)
     except paramiko.ChannelException as error:
         refused = error.code == 1
         raise JumpHostRefusedError(
@@ -226,12 +249,14 @@ def _check_host_key(key: paramiko.PKey, where: str, pinned: str, setting: str) -
     seen = fingerprint(key)
     expected = pinned.strip().rstrip("=")
     if not expected:
-        raise HostKeyNotPinnedError(
+        error = HostKeyNotPinnedError(
             f"its host key is not known here; it shows {key.get_name()} {seen}",
             where=where,
             fix="compare this with what its owner says (on the gateway: `hostkeyconfig`), then "
             f"put it into {setting}",
         )
+        error.seen = seen
+        raise error
     if seen.removeprefix("SHA256:") != expected.removeprefix("SHA256:"):
         raise HostKeyDiffersError(
             f"its host key is not the expected one: it shows {key.get_name()} {seen}, expected {expected}. "

@@ -1,7 +1,8 @@
-"""Microsoft Graph: sends a message as the probe's mailbox, and looks where one lies in it.
+"""Microsoft Graph: sends a message as the probe's mailbox, looks where one lies in it; a domain's own MX.
 
 Application permissions: Mail.Send, and Mail.Read where the mailbox may be looked into; both are best limited
 to that one mailbox (Microsoft Learn, «Role Based Access Control for Applications in Exchange Online»).
+Domain.Read.All for a domain's records.
 """
 
 from typing import Any, Final, Literal
@@ -29,6 +30,8 @@ HOSTS: Final = {
 
 _LONGEST: Final = 600  # of what Graph says, in an error
 _LIMITED: Final = "limited to that mailbox by Exchange's RBAC for Applications, and grant admin consent"
+_MAIL: Final = ("mailbox", f"Mail.Read, {_LIMITED}")
+_DOMAIN: Final = ("domain's records", "Domain.Read.All, and grant admin consent")
 _FOLDERS: Final[tuple[tuple[str, Literal["inbox", "junk"]], ...]] = (
     ("inbox", "inbox"),
     ("junkemail", "junk"),
@@ -101,21 +104,32 @@ class Graph:
                 return ours
         return "other"
 
+    def microsoft_mx(self, domain: str) -> tuple[str, ...]:
+        """The hosts that Microsoft wants a domain's MX to name. Raises CannotLook without the right to read.
+
+        Source: Microsoft Learn, «List serviceConfigurationRecords».
+        """
+        found = self._read(f"/domains/{quote(domain, safe='')}/serviceConfigurationRecords", _DOMAIN).get(
+            "value"
+        )
+        rows = [row for row in found or [] if isinstance(row, dict) and row.get("recordType") == "Mx"]
+        return tuple(dict.fromkeys(str(row.get("mailExchange") or "").lower() for row in rows))
+
     def _folder_id(self, mailbox: str, name: str) -> str:
         if name not in self._folders:
             self._folders[name] = str(self._read(f"{_mailbox(mailbox)}/mailFolders/{name}").get("id", ""))
         return self._folders[name]
 
-    def _read(self, path: str) -> dict[str, Any]:
+    def _read(self, path: str, right: tuple[str, str] = _MAIL) -> dict[str, Any]:
         try:
             response = self._ask("GET", path)
         except ExchangeError as error:
             raise CannotLook(error.what, where=self._where, fix=error.fix) from None
         if response.status_code in (401, 403):
             raise CannotLook(
-                f"not allowed to look into the mailbox ({_said(response)})",
+                f"not allowed to look into the {right[0]} ({_said(response)})",
                 where=self._where,
-                fix=f"give the app registration the application permission Mail.Read, {_LIMITED}",
+                fix=f"give the app registration the application permission {right[1]}",
             )
         if response.status_code != 200:
             raise CannotLook(f"it answers {_said(response)}", where=self._where)

@@ -36,6 +36,7 @@ class Answer:
     tls: str = ""
     cipher: str = ""
     timed_out: bool = False
+    certificate: bytes = field(default=b"", repr=False)  # the server's own, DER
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -93,6 +94,10 @@ class Smtp:
         """Whether it talks with this machine at all: greeting and EHLO, nothing else."""
         return self._talk(host, address, _Talk.greet)
 
+    def secure(self, host: str, address: str) -> Answer:
+        """Greeting, EHLO and STARTTLS, nothing else: the answer has the server's certificate."""
+        return self._talk(host, address, _Talk.secure)
+
     def _talk(self, host: str, address: str, what: "Callable[[_Talk], Answer]") -> Answer:
         try:
             wire = self._connect(address)
@@ -134,13 +139,22 @@ class _Talk:
 
     def __init__(self, session: _Session, host: str, address: str) -> None:
         self._session, self._host, self._address = session, host, address
-        self._stage, self._tls, self._cipher = "greeting", "", ""
+        self._stage, self._tls, self._cipher, self._certificate = "greeting", "", "", b""
 
     def greet(self) -> Answer:
         """The first two stages."""
         session = self._session
         return self._through(
             ("greeting", lambda: session.connect(self._address, _SMTP)), ("EHLO", session.ehlo)
+        )
+
+    def secure(self) -> Answer:
+        """The first three."""
+        session = self._session
+        return self._through(
+            ("greeting", lambda: session.connect(self._address, _SMTP)),
+            ("EHLO", session.ehlo),
+            ("STARTTLS", self._start_tls),
         )
 
     def deliver(self, sender: str, recipient: str, content: bytes | None) -> Answer:
@@ -173,7 +187,14 @@ class _Talk:
         finally:
             session.close()
         return Answer(
-            code, clean(said), self._stage, self._host, self._address, tls=self._tls, cipher=self._cipher
+            code,
+            clean(said),
+            self._stage,
+            self._host,
+            self._address,
+            tls=self._tls,
+            cipher=self._cipher,
+            certificate=self._certificate,
         )
 
     def _start_tls(self) -> tuple[int, bytes]:
@@ -190,6 +211,7 @@ class _Talk:
         if isinstance(session.sock, ssl.SSLSocket):
             self._tls = session.sock.version() or ""
             self._cipher = (session.sock.cipher() or ("",))[0]
+            self._certificate = session.sock.getpeercert(binary_form=True) or b""
         return session.ehlo()
 
 

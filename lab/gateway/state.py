@@ -113,6 +113,8 @@ class Listener:
     policies: dict[str, Policy] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
     recipients: list[Recipient] = field(default_factory=list)
+    ldap: str = "Off"
+    """What its menu says of LDAP queries; nothing looks addresses up."""
 
     def group(self, name: str) -> SenderGroup:
         """The sender group of that name; LookupError where there is none."""

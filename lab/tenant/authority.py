@@ -10,10 +10,11 @@ from typing import Any
 import jwt
 
 from lab.journal import Journal
-from lab.tenant import refusals
+from lab.tenant import federated, refusals
 from lab.tenant.certificates import AppCertificate
 from lab.tenant.errors import Reply, json_reply
 from lab.tenant.faults import TOKEN, Faults, answer
+from lab.tenant.federated import FederatedCredential
 from lab.tenant.practice import EXCHANGE_APP, EXCHANGE_HOSTS, GRAPH_APP, OTHER_HOSTS, Organization
 from lab.tenant.refusals import Refusal
 from lab.tenant.switches import Switches
@@ -27,7 +28,7 @@ SKEW = 300.0
 
 @dataclass
 class Authority:
-    """Answers for one organization; `certificates` are those registered on the application."""
+    """Answers for one organization; `certificates` and `federated`: what the application has registered."""
 
     organization: Organization
     switches: Switches
@@ -35,6 +36,7 @@ class Authority:
     journal: Journal
     faults: Faults
     certificates: list[AppCertificate] = field(default_factory=list)
+    federated: list[FederatedCredential] = field(default_factory=list)
 
     def openid_configuration(self, tenant: str, host: str) -> Reply:
         """`/{tenant}/v2.0/.well-known/openid-configuration`."""
@@ -122,11 +124,11 @@ class Authority:
             claims: dict[str, Any] = jwt.decode(assertion, options={"verify_signature": False})
         except jwt.InvalidTokenError:
             raise refusals.malformed_assertion() from None
+        now = time.time() + self.switches.clock_offset
         if str(claims.get("iss", "")).lower() != client.lower():
-            self._check_federated(claims)
+            federated.check(self.federated, assertion, claims, now)
             return
         self._check_signature(client, header, assertion)
-        now = time.time() + self.switches.clock_offset
         start, end = float(claims.get("nbf", now)), float(claims.get("exp", 0))
         if not start - SKEW <= now <= end + SKEW:
             raise refusals.outside_its_time(now, start, end)
@@ -149,10 +151,6 @@ class Authority:
                 raise refusals.unregistered_certificate(named, client, "The signature is invalid.") from None
             return
         raise refusals.unregistered_certificate(named, client)
-
-    def _check_federated(self, claims: Mapping[str, Any]) -> None:
-        """A pipeline's own token as assertion: no federated credential is registered in this lab yet."""
-        raise refusals.no_federated_credential(str(claims.get("iss", "")), str(claims.get("sub", "")))
 
     def _resource(self, scope: str) -> str:
         if not scope.endswith("/.default"):

@@ -110,14 +110,14 @@ def wrong_audience() -> Refusal:
     )
 
 
-def no_federated_credential(issuer: str, subject: str) -> Refusal:
-    """A pipeline's token that no federated credential matches."""
+def no_federated_credential(issuer: str, subject: str, code: int = 700211) -> Refusal:
+    """No federated credential matches: 700211 by issuer, 700212 by audience, 700213 by subject."""
     said = (
         f"No matching federated identity record found for presented assertion issuer '{issuer}'. Check "
         "your federated identity credential Subject, Audience and Issuer against the presented assertion "
         f"(subject '{subject}')."
     )
-    return Refusal(700211, 401, "invalid_client", said)
+    return Refusal(code, 401, "invalid_client", said)
 
 
 def malformed_assertion() -> Refusal:

@@ -16,6 +16,7 @@ from lab.tenant.cmdlets import known
 from lab.tenant.dump import dump
 from lab.tenant.faults import Faults
 from lab.tenant.foreign import furnish
+from lab.tenant.graph_domains import GraphDomains
 from lab.tenant.mail.graph import Graph
 from lab.tenant.mail.plane import TenantMail
 from lab.tenant.practice import BCE_DEMO, EXCHANGE_HOSTS, LOGIN_HOSTS, OTHER_HOSTS, STRAY_HOST, Organization
@@ -71,7 +72,8 @@ class LabTenant:
         self.api = AdminApi(
             organization, self.store, self.switches, self.tokens, journal, self.faults, self.mail
         )
-        self.graph = Graph(self.mail, self.tokens, self.switches, journal)
+        domains = GraphDomains(organization, self.tokens, journal)
+        self.graph = Graph(self.mail, self.tokens, self.switches, journal, domains)
         self._server = HttpsServer(port)
 
     @property

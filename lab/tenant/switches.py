@@ -56,7 +56,7 @@ class Switches:
     secret_expired: bool = False
     certificate_registered: bool = True
     clock_offset: float = 0.0
-    """What the authority's clock is ahead of ours."""
+    """What the tenant's clock is ahead of ours: assertions are judged by it, and answers carry its time."""
 
     token_form: Literal["jwt", "opaque"] = "jwt"
     token_lifetime: float = 3599.0

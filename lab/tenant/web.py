@@ -7,7 +7,9 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from urllib.parse import parse_qs
 
 import uvicorn
@@ -22,6 +24,7 @@ from lab.journal import Broken, Hollow, Journal
 from lab.tenant.admin_api import AdminApi, Call
 from lab.tenant.authority import Authority
 from lab.tenant.errors import Reply, json_reply
+from lab.tenant.graph_domains import GraphDomains
 from lab.tenant.mail.graph import Graph, GraphCall
 from lab.tenant.practice import EXCHANGE_HOSTS, GRAPH_HOST, LOGIN_HOSTS
 from lab.tenant.switches import pause
@@ -64,6 +67,7 @@ class HttpsServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,  # ours tells the time of the practice tenant's clock
             timeout_keep_alive=120,
             timeout_graceful_shutdown=1,
         )
@@ -168,6 +172,15 @@ def unless_broken(journal: Journal, answer: Callable[[], Reply]) -> Reply:
     return reply
 
 
+def _records(domains: GraphDomains) -> Answer:
+    """Graph's list of a domain's DNS records."""
+
+    async def answered(request: Request) -> Reply:
+        return domains.records(request.path_params["domain"], dict(request.headers))
+
+    return answered
+
+
 def application(
     authority: Authority, api: AdminApi, graph: Graph, journal: Journal, server: HttpsServer
 ) -> Starlette:
@@ -215,7 +228,8 @@ def application(
                 server.busy -= 1
             if reply.reset and request.client is not None:
                 server.drop((request.client.host, request.client.port))
-            return Response(reply.body, reply.status or 500, dict(reply.headers))
+            date = formatdate(time.time() + api.switches.clock_offset, usegmt=True)
+            return Response(reply.body, reply.status or 500, {**reply.headers, "Date": date})
 
         return endpoint
 
@@ -228,6 +242,10 @@ def application(
                 "/adminapi/{version:str}/{tenant}/InvokeCommand",
                 served(EXCHANGE_HOSTS, invoke),
                 methods=["POST"],
+            ),
+            Route(
+                "/v1.0/domains/{domain}/serviceConfigurationRecords",
+                served(GRAPH_HOSTS, _records(graph.domains)),
             ),
             Route(f"{USER}/sendMail", served(GRAPH_HOSTS, _mail(graph.send_mail)), methods=["POST"]),
             Route(f"{USER}/messages", served(GRAPH_HOSTS, _mail(graph.messages))),

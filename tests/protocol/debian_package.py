@@ -19,11 +19,11 @@ def program(name: str, package: str, cache: Path) -> Path:
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if found:
         return Path(found)
-    cache.mkdir(parents=True, exist_ok=True)
     mine = cache / "bin" / name
+    root = unpacked(package, cache)
     with _one_at_a_time(cache / "lock"):
         if not mine.exists():
-            _unpack(name, package, cache, mine)
+            _gather(name, root, cache, mine)
     return mine
 
 
@@ -35,9 +35,46 @@ def environment(program: Path) -> dict[str, str]:
     return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join((*beside, *there))}
 
 
-def _unpack(name: str, package: str, cache: Path, mine: Path) -> None:
+def unpacked(package: str, cache: Path) -> Path:
+    """The folder that a package and what it needs beyond this system are unpacked into; done once."""
+    cache.mkdir(parents=True, exist_ok=True)
+    root = cache / "root"
+    with _one_at_a_time(cache / "lock"):
+        if not root.exists():
+            _fetch(package, cache)
+            fresh = cache / "root.new"
+            for archive in (cache / "archives").glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", archive, fresh], check=True)
+            fresh.rename(root)
+    return root
+
+
+def root_of(folder: Path) -> Path | None:
+    """The folder that a program of `unpacked` was unpacked into; None for the system's own."""
+    return next((one for one in folder.parents if one.name == "root" and (one / "usr").is_dir()), None)
+
+
+def libraries(root: Path) -> list[str]:
+    """Where the libraries of an unpacked package are."""
+    return sorted({str(one.parent) for one in root.glob("usr/lib/*/*.so*")})
+
+
+def _gather(name: str, root: Path, cache: Path, mine: Path) -> None:
+    """A program out of usr/sbin, with its libraries beside it."""
+    found = next(root.glob(f"usr/sbin/{name}"))
+    (cache / "lib").mkdir(exist_ok=True)
+    for library in root.glob("usr/lib/**/*.so*"):
+        shutil.copy(library, cache / "lib" / library.name)
+    mine.parent.mkdir(exist_ok=True)
+    fresh = mine.with_suffix(".new")
+    shutil.copy(found, fresh)
+    fresh.rename(mine)
+
+
+def _fetch(package: str, cache: Path) -> None:
+    """The archives of a package and of what it needs, as far as this system lacks them."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.fail(f"{name} is needed for this test: sudo apt-get install {package}")
+        pytest.fail(f"{package} is needed for this test: sudo apt-get install {package}")
     archives = cache / "archives"
     (archives / "partial").mkdir(parents=True, exist_ok=True)
     surroundings = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -49,17 +86,6 @@ def _unpack(name: str, package: str, cache: Path, mine: Path) -> None:
         done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.fail(f"{' '.join(command)}: {done.stderr[-1000:]}; or: sudo apt-get install {package}")
-    for archive in archives.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", archive, cache / "root"], check=True)
-    root = cache / "root"
-    found = next(root.glob(f"usr/sbin/{name}"))
-    (cache / "lib").mkdir(exist_ok=True)
-    for library in root.glob("usr/lib/**/*.so*"):
-        shutil.copy(library, cache / "lib" / library.name)
-    mine.parent.mkdir(exist_ok=True)
-    fresh = mine.with_suffix(".new")
-    shutil.copy(found, fresh)
-    fresh.rename(mine)
 
 
 @contextmanager

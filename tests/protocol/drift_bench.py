@@ -15,7 +15,7 @@ from typing import Any
 
 from components.secure_email_integration import SecureEmailIntegration
 from components.settings import Settings
-from dynamic_providers.managed_provider import BARE
+from dynamic_providers.comparing import BARE
 from lab.estate import Estate
 from tests.hands.acts import Hand
 from tests.mini_engine import Run, Saved

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from dynamic_providers.exchange.cmdlets import (
     ACCEPTED_DOMAIN,
     TRANSPORT_RULE,
 )
+from lab.tenant.federated import AUDIENCE, FederatedCredential, PracticeIssuer
 from tests.protocol.exchange_practice import Practice
 
 pytest_plugins = ["tests.protocol.exchange_fixtures"]
@@ -160,6 +162,79 @@ def test_a_token_that_runs_out_is_replaced(practice: Practice) -> None:
     assert client.rows(ACCEPTED_DOMAIN)
     assert client.rows(TRANSPORT_RULE)
     assert practice.tokens() == 2
+
+
+SUBJECT = "repo:contoso/mail:environment:prod"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pipeline's job: the tenant's app trusts tokens for SUBJECT of its issuer."""
+
+    practice: Practice
+    issuer: PracticeIssuer
+    file: Path
+
+    def holds(self, subject: str = SUBJECT, *, lifetime: float = 300, audience: str = AUDIENCE) -> str:
+        token = self.issuer.token(subject, lifetime=lifetime, audience=audience)
+        self.file.write_text(token)
+        return token
+
+
+@pytest.fixture(scope="module")
+def issuer() -> PracticeIssuer:
+    return PracticeIssuer()
+
+
+@pytest.fixture
+def job(practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, issuer: PracticeIssuer) -> Job:
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setattr(practice.lab.authority, "federated", [FederatedCredential(issuer, SUBJECT)])
+    return Job(practice, issuer, tmp_path / "token")
+
+
+def test_login_with_a_pipelines_own_token_which_is_read_anew(job: Job) -> None:
+    job.practice.lab.switches.token_lifetime = 1.0  # MSAL takes it for run out already
+    job.holds()
+    client = job.practice.client()
+    assert client.rows(ACCEPTED_DOMAIN)
+    job.holds("repo:contoso/mail:pull_request")
+    with pytest.raises(errors.NotFederated):
+        client.rows(TRANSPORT_RULE)
+    job.holds()
+    assert client.rows(TRANSPORT_RULE)
+
+
+@pytest.mark.parametrize(
+    ("subject", "audience", "code"),
+    [("repo:contoso/mail:pull_request", AUDIENCE, 700213), (SUBJECT, "api://somebody", 700212)],
+)
+def test_a_token_that_the_app_does_not_trust(job: Job, subject: str, audience: str, code: int) -> None:
+    token = job.holds(subject, audience=audience)
+    said = refused(job.practice)
+    assert said.startswith("NotFederated: ")
+    assert f"(AADSTS{code})" in said
+    assert token not in said
+
+
+@pytest.mark.parametrize("text", ["", "no token\n", "ü", None])
+def test_a_token_file_that_holds_none(job: Job, text: str | None) -> None:
+    if text is not None:
+        job.file.write_text(text)
+    said = refused(job.practice)
+    assert said.startswith(f"BadTokenFile: AZURE_FEDERATED_TOKEN_FILE: the token file {job.file} ")
+
+
+def test_a_token_that_has_run_out(job: Job) -> None:
+    job.holds(lifetime=-1)
+    assert "get a newer token" in refused(job.practice)
+
+
+def test_a_forged_token(job: Job) -> None:
+    genuine, forged = job.holds().rsplit(".", 1)[0], PracticeIssuer().token(SUBJECT).rsplit(".", 1)[1]
+    job.file.write_text(f"{genuine}.{forged}")
+    assert "AADSTS50027" in refused(job.practice)
 
 
 # --- what the login says ------------------------------------------------------------------------------------

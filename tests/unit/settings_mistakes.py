@@ -216,7 +216,6 @@ FIELDS: list[tuple[Place, object, str]] = [
 
 
 NOT_YET: list[tuple[Place, object, str]] = [
-    (("mode",), "observe", "mode is observe, which"),
     (("inbound", "spamBypass"), "enhancedFiltering", "inbound.spamBypass is enhancedFiltering, which"),
     (("inbound", "spamBypass"), "none", "inbound.spamBypass is none, which"),
 ]

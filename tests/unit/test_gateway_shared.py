@@ -8,6 +8,7 @@ import pytest
 
 from components.relay import COMMENT
 from dynamic_providers import connections, managed_provider
+from dynamic_providers.comparing import REVISION
 from dynamic_providers.entries import Props
 from dynamic_providers.gateway import filter_text, transaction
 from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
@@ -17,7 +18,6 @@ from dynamic_providers.gateway.made_elsewhere import MadeElsewhereProvider
 from dynamic_providers.gateway.outbound_filter import Filter
 from dynamic_providers.gateway.sender_group import SenderGroupProvider
 from dynamic_providers.gateway.ssh import GatewayError
-from dynamic_providers.managed_provider import REVISION
 
 pytestmark = pytest.mark.usefixtures("said")
 

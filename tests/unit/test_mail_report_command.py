@@ -140,6 +140,13 @@ def test_without_only_the_checks_run_that_the_settings_promise_something_about(s
     assert shell.asked_for() == ("direct",)
 
 
+def test_a_stack_that_only_looks_forges_nothing(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.config({**spoiled({("mode",): "observe"}), "checks": CHECKS})
+    assert shell.asked_for() == ("direct", "outbound")
+    assert shell.run("forged") == 1
+    assert "transport rule into the tenant for a moment, and mode is observe" in capsys.readouterr().err
+
+
 def test_secrets_are_asked_for_where_settings_are_read_and_nowhere_else(shell: Shell, tmp_path: Path) -> None:
     shell.run()
     config, export = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()

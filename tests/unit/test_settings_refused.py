@@ -36,7 +36,7 @@ def test_all_mistakes_are_reported_at_once_each_once() -> None:
     wrong: dict[Place, object] = {
         place: value for place, value, _ in FIELDS if place[0] in ("names", "inbound")
     }
-    lines = refusal(spoiled({**wrong, ("domains",): {}, ("mode",): "observe", ("outbond",): 1}))
+    lines = refusal(spoiled({**wrong, ("domains",): {}, ("mode",): "watch", ("outbond",): 1}))
 
     starts = {line.split()[0] for line in lines}
     assert {

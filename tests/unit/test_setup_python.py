@@ -39,6 +39,21 @@ class TestVirtualEnvironment:
         assert not mark.exists()
         assert not (project / ".venv" / "setup.stamp").exists(), "it would be taken for a finished one"
 
+    def test_fleet_is_a_command_of_it(self, tmp_path: Path) -> None:
+        bin_folder = tmp_path / "it's here" / ".venv" / "bin"
+        bin_folder.mkdir(parents=True)
+        (bin_folder / "python").symlink_to(sys.executable)
+        room = bin_folder.parent.parent / "fleet"
+        room.mkdir()
+        (room / "command.py").write_text(
+            "import sys\ndef main(): print(*sys.argv[1:]); return 2\n", encoding="utf-8"
+        )
+        venv.set_up_command(bin_folder.parent.parent)
+        done = subprocess.run(
+            [bin_folder / "fleet", "up", "a b"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.returncode) == ("up a b\n", 2), done.stderr
+
     @pytest.fixture
     def no_ensurepip(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """Debian's Python without its venv package, and an `apt-get` that brings it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.engine import ROOT, engine_folder
 from tools.setup.console import SetupError, say
 from tools.setup.engine import set_up_engine
-from tools.setup.venv import set_up_venv
+from tools.setup.venv import set_up_command, set_up_venv
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
     try:
         with one_at_a_time(ROOT):
             set_up_venv(ROOT)
+            set_up_command(ROOT)
             set_up_engine(ROOT)
     except SetupError as error:
         say(f"stopped. {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -40,6 +41,16 @@ def set_up_venv(root: Path) -> None:
     run(install, "pip", cwd=root, env=env)
     stamp.write_text(key, encoding="utf-8")
     say(f".venv is ready ({elapsed(time.monotonic() - start)})")
+
+
+def set_up_command(root: Path) -> None:
+    """`fleet` beside the virtual environment's Python: the same as `python -m fleet`, from any folder."""
+    command, python = root / ".venv" / "bin" / "fleet", root / ".venv" / "bin" / "python"
+    start = f"import sys; sys.path[0] = {str(root)!r}; from fleet.command import main; sys.exit(main())"
+    text = f'#!/bin/sh\nexec {shlex.quote(str(python))} -c {shlex.quote(start)} "$@"\n'
+    if _text(command) != text:
+        command.write_text(text, encoding="utf-8")
+        command.chmod(0o755)
 
 
 def ensure_venv_module() -> None:

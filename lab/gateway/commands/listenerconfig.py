@@ -66,6 +66,7 @@ async def listener_menu(session: Session, name: str, words: list[str]) -> None:
                 address=session.member.interfaces.get(listener.interface, ""),
                 port=listener.port,
                 tls="No" if tls == "off" else tls.capitalize(),
+                ldap=listener.ldap,
             )
         )
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from lab.journal import Journal
 from lab.tenant.errors import Reply, json_reply
+from lab.tenant.graph_domains import GraphDomains
 from lab.tenant.mail.configuration import domain_of
 from lab.tenant.mail.graph_messages import NotAMessage, as_json, folder_id, from_json, from_mime
 from lab.tenant.mail.mailboxes import FOLDERS, Item
@@ -56,6 +57,7 @@ class Graph:
     tokens: Tokens
     switches: Switches
     journal: Journal
+    domains: GraphDomains
 
     def send_mail(self, call: GraphCall) -> Reply:
         """202 as soon as the message is submitted; what becomes of it is the trace's business."""

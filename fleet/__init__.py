@@ -1,0 +1,1 @@
+"""Many stacks from one command: `python -m fleet`."""

@@ -1,0 +1,1 @@
+"""What is wrong with a stack's surroundings, before anything is touched. Looks only."""

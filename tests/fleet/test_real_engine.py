@@ -1,0 +1,80 @@
+"""Fleet on the real engine and the lab: one stack that is made, three that fail in three ways, and drift."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.stack_config import NAMESPACE
+from dynamic_providers import errors
+from lab.estate import Estate
+from tests.engine.canaries import Watch, canary, leaks
+from tests.engine.life import Life, living
+from tests.fleet.fake_engine import FakeEngine
+from tests.fleet.fleet_kit import Fleet
+from tests.hands.acts import type_in
+from tests.shared_stacks import gateway_values
+from tools.pulumi_cli import Project
+
+pytestmark = pytest.mark.timeout(300)
+
+WRONG = canary("wrong gateway password")
+
+
+@pytest.fixture
+def life(tmp_path: Path, warm: Mapping[str, str]) -> Iterator[Life]:
+    """A small stack, that of a shared gateway, and three that cannot be made."""
+    with Estate(tmp_path / ".lab") as estate:
+        values = gateway_values(estate)
+        environment = {**estate.environment, **warm}
+        project = Project(tmp_path, "hub", environment, settings=stack_text(values))
+        life = living(project, estate)
+        spoiled = {
+            "locked-out": values,
+            "mistaken": {**values, "gateway": {**values["gateway"], "outboundListener": "IncomingMail"}},
+            "unknown": values,
+        }
+        for name, given in spoiled.items():
+            (tmp_path / "stacks" / f"Pulumi.{name}.yaml").write_text(stack_text(given), encoding="utf-8")
+        for name in ("locked-out", "mistaken"):
+            project.pulumi("stack", "init", name)
+        yield life
+
+
+def stack_text(values: Mapping[str, Any]) -> str:
+    return yaml.safe_dump({"config": {f"{NAMESPACE}:{key}": value for key, value in values.items()}})
+
+
+@pytest.fixture
+def fleet(life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fleet:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in life.project.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCKED_OUT__GATEWAY_PASSWORD", WRONG)
+    monkeypatch.setattr(errors, "_secrets", set())
+    monkeypatch.chdir(life.project.folder)
+    return Fleet(life.project.folder, FakeEngine(life.project.folder), capsys)
+
+
+def test_each_failure_has_its_line_and_the_others_are_made(fleet: Fleet, life: Life) -> None:
+    watch = Watch(life.project.folder / "nothing", lambda _folder, _command: True)
+    life.estate.journal.when(lambda event: event.kind == "login", watch.look)
+
+    result = fleet.json("up", "*", "--yes")
+    assert result["exitCode"] == 1
+    stacks = {one["stack"]: one for one in result["stacks"]}
+    assert {name: one["state"] for name, one in stacks.items()} == {
+        "hub": "done",
+        "locked-out": "error",
+        "mistaken": "refused",
+        "unknown": "error",
+    }, fleet.out
+    print(json.dumps(result, indent=1), fleet.err)
+    assert False
