@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from dynamic_providers import connections
@@ -163,8 +164,14 @@ class ExchangeObjectProvider(ObjectProvider):
     def _write_one(self, client: ExchangeClient, wanted: Wanted, row: Row | None) -> None:
         rows = client.rows(self.kind)
         steps = self._new_steps(wanted, rows) if row is None else self._set_steps(wanted, row, rows)
-        if steps:
-            client.write(self.kind, steps, lambda now: self._missing(wanted, now))
+        batch: list[Step] = []
+        for step in steps:
+            batch.append(step)
+            if step is steps[-1]:
+                client.write(self.kind, batch, partial(self._missing, wanted))
+            elif step.verb == "Set":  # not taken, it could not be made good once the type is another
+                client.write(self.kind, batch, partial(self._not_taken, wanted.key, step))
+                batch = []
 
     def _new_steps(self, wanted: Wanted, _rows: Rows) -> list[Step]:
         given = {**self._target(wanted.entry), **self._comment(wanted, None)}
@@ -205,6 +212,15 @@ class ExchangeObjectProvider(ObjectProvider):
         parts = (OURS, f"stack {stack}" if stack else "", f"change {ticket}" if ticket else "")
         text = ", ".join(part for part in parts if part)[:_LONGEST_COMMENT]
         return {} if now == text else {self.comment: text}
+
+    def _not_taken(self, key: str, step: Step, rows: Rows) -> str:
+        row = named(rows, key)
+        if row is None:
+            return f"«{key}» is not there"
+        written = {name: value for name, value in step.parameters.items() if name in self._compared}
+        return ", ".join(
+            name for name, value in written.items() if not self._equal(name, row.get(name), value)
+        )
 
     def _missing(self, wanted: Wanted, rows: Rows) -> str:
         row = named(rows, wanted.key)

@@ -9,6 +9,7 @@ from dynamic_providers.exchange import errors
 from dynamic_providers.exchange.cmdlets import TRANSPORT_RULE
 from dynamic_providers.exchange.rule_parameters import RULE_PARAMETERS
 from dynamic_providers.managed_provider import ChangedSince
+from lab.journal import Event, Hollow
 from tests.protocol.exchange_life import (
     GOLDEN,
     HEADINGS,
@@ -107,6 +108,35 @@ PROVIDER_KEYS = {
     "outbound": "outboundConnector",
     "rule": "transportRule",
 }
+
+
+def test_what_only_one_type_takes_is_there_before_the_type_changes(practice: Practice) -> None:
+    """Microsoft says that it cleared it, and has not: with another type it could never be cleared again."""
+    theirs = {
+        "ConnectorType": "OnPremises",
+        "RouteAllMessagesViaOnPremises": True,
+        "AllAcceptedDomains": True,
+        "UseMXRecord": True,
+    }
+    practice.lab.invoke_by_hand("New-OutboundConnector", Name=OUTBOUND, **theirs)
+    before = practice.lab.dump()
+    one = Life(practice, "outbound", takeOver=[OUTBOUND])
+
+    def lie(event: Event) -> None:
+        raise Hollow
+
+    def is_set(event: Event) -> bool:
+        return event.kind == "call" and event.detail["cmdlet"] == "Set-OutboundConnector"
+
+    practice.lab.journal.when(is_set, lie)
+    with pytest.raises(errors.NotReadBack, match="RouteAllMessagesViaOnPremises"):
+        one.up()
+    practice.lab.journal.forget_hooks()
+    assert practice.lab.dump() == before
+    one.up()
+    assert one.drift() == {}
+    one.destroy()
+    assert practice.lab.dump() == before
 
 
 def test_the_way_back_finds_its_place_among_those_who_stayed(connector: Practice) -> None:
