@@ -4,15 +4,17 @@
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
-CODE := $(wildcard components dynamic_providers fleet lab mail_check tools tests __main__.py)
+CODE := $(wildcard components dynamic_providers fleet identity lab mail_check tools tests __main__.py)
 # Tests that run at once: two a core, since many wait; WORKERS=0: in this very process, for a debugger.
 WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
 # What to hand to pytest besides: make test ARGS="tests/unit -k prompt"
 ARGS ?=
+# How many customers `make bench-fleet` goes through, one size after the other.
+SIZES ?= 10 50 100
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults lint format docs lab env lock clean
+.PHONY: help setup demo test test-faults bench-fleet lint format docs lab env lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -34,6 +36,9 @@ test: setup ## all tests (WORKERS=0: one at a time; ARGS="tests/unit -k name": s
 
 test-faults: setup ## every cut of every run, and all planted defects: half an hour on two cores
 	@FAULTS=all $(VENV)/python -m pytest -n $(WORKERS) --dist worksteal tests/faults $(ARGS)
+
+bench-fleet: setup ## fleet over 10, 50 and 100 customers, an hour or two (SIZES=10: minutes)
+	@$(VENV)/python -m tools.bench.fleet $(SIZES)
 
 lint: setup ## rules, format, types, and the pipelines by their vendors' schemas; needs no network
 	$(VENV)/ruff check $(CODE)

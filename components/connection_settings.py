@@ -13,6 +13,7 @@ from dynamic_providers.field_types import (
     HostKey,
     HttpsUrl,
     InitialDomain,
+    ManagedIdentityName,
     Path,
     Port,
     SenderAddress,
@@ -60,9 +61,14 @@ class TenantSettings(TenantConnection):
     initial_domain: InitialDomain = Field(
         description="The tenant's first domain, such as contoso.onmicrosoft.com."
     )
-    client_id: Guid = Field(description="The app registration's id. The environment's AZURE_CLIENT_ID wins.")
+    client_id: Guid = Field(
+        description="The app registration's id, or a managed identity's client id. The environment's"
+        " AZURE_CLIENT_ID wins."
+    )
     cloud: Literal["worldwide", "gccHigh", "dod", "china"] = Field(
-        "worldwide", description="Microsoft's cloud; GCC is part of the worldwide one."
+        "worldwide",
+        description="Microsoft's cloud; GCC is part of the worldwide one. It says where Exchange, login and"
+        " Graph are, and how Microsoft's mail hosts are called; other addresses go into endpoints.",
     )
 
 
@@ -97,6 +103,11 @@ class CredentialSettings(Model):
     )
     azure_client_certificate_password: Credential | None = Field(
         None, description="That file's password (AZURE_CLIENT_CERTIFICATE_PASSWORD)."
+    )
+    azure_managed_identity: ManagedIdentityName | None = Field(
+        None,
+        description="The identity of the machine in Azure that we run on (AZURE_MANAGED_IDENTITY): system, or"
+        " the client id of one that is assigned to it.",
     )
 
     tracking_user: UserName | None = Field(

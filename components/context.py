@@ -189,8 +189,14 @@ class Context(GatewayContext):
         """What MX the domains had before us; asked for by what manages one."""
         settings = self.settings
         ours = sorted(name for name, domain in settings.domains.items() if domain.mx != "leave")
-        kind = {"mx_records": ours} if settings.dns.server else {"mx_check": ours}
-        return DnsSnapshot("dns-before", **kind, opts=self.on_dns(self._parent, way_back=True))
+        terms = {name: settings.kept_in_spf for name in sorted(settings.domains) if settings.kept_in_spf}
+        return DnsSnapshot(
+            "dns-before",
+            mx_records=ours if settings.dns.server else (),
+            mx_check=() if settings.dns.server else ours,
+            spf_terms=terms,
+            opts=self.on_dns(self._parent, way_back=True),
+        )
 
     @property
     def _tenant_names(self) -> Mapping[str, str]:
@@ -215,6 +221,8 @@ class Context(GatewayContext):
             outbound_connectors=[names.outbound_connector],
             transport_rules=[names.inbound_rule, names.outbound_rule],
             lock_down=True,
+            certificate=settings.certificate,
+            allowed=settings.allowed_addresses,
             domains=sorted(settings.domains),
             opts=on,
         )

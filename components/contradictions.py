@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from components import secret_checks, shared_mistakes
 from components.mistakes import Mistake, nearest, shown
-from components.model_walk import Path, given, key_of
+from components.model_walk import Path, key_of
 from components.raw_values import Environment, Values, at, listed_at, normal
 from components.sections import NameSettings
-from components.setting_types import NotYet
 from dynamic_providers import addresses
-from dynamic_providers.model import Model
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.safety import acknowledgements
 
 TABLES = ("destinationControls", "recipientAccess", "smtpRoutes")
@@ -27,13 +26,18 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
     """All of them, in the order of a stack file."""
     for check in (
         _tenant_agrees,
+        _in_the_cloud,
         _members_twice,
         _one_listener,
         _domain_twice,
         _outbound_suffices,
+        _tls_suffices,
         _pilot_has_a_group,
         _inbound_suffices,
+        _spam_bypass_agrees,
+        _certificate_suffices,
         _dns_suffices,
+        _spf_suffices,
         _tracking_suffices,
         _acknowledgement_known,
         _listed_twice,
@@ -43,19 +47,6 @@ def find(values: Values, environment: Environment) -> Iterator[Mistake]:
     ):
         yield from check(values, environment)
     yield from secret_checks.find(values, environment)
-
-
-def not_yet(model: type[Model], values: Values) -> Iterator[Mistake]:
-    """Settings that ask for what is not built: refused, never ignored."""
-    for one in given(model, values):
-        for marker in one.field.metadata:
-            if isinstance(marker, NotYet) and marker.refuses(one.value):
-                asked = f"is {_word(one.value)}, which" if marker.values else "is a setting that"
-                yield Mistake(one.path, f"{asked} is not available yet: leave it out")
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _repeated(values: Sequence[tuple[Path, str | None]], thing: str) -> Iterator[Mistake]:
@@ -72,8 +63,34 @@ def _tenant_agrees(values: Values, environment: Environment) -> Iterator[Mistake
     if meant and isinstance(written, str) and written.lower() != meant.lower():
         yield Mistake(
             ("tenant", "id"),
-            "is another tenant than AZURE_TENANT_ID of the environment: correct one, or unset the variable",
+            "is another tenant than AZURE_TENANT_ID of the environment: correct one, or unset the variable"
+            " (Kubernetes' workload identity sets it: give the pod an empty one)",
         )
+
+
+def _in_the_cloud(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    """Names that are of another cloud than the tenant's: mail would be led to somebody else's servers."""
+    said = at(values, "tenant", "cloud")
+    name = "worldwide" if said is None else str(said)
+    cloud = CLOUDS.get(name)
+    if cloud is None:
+        return
+    initial = normal(addresses.initial_domain, at(values, "tenant", "initialDomain"))
+    if initial and not initial.endswith(cloud.initial_domain):
+        yield Mistake(
+            ("tenant", "initialDomain"),
+            f"is of another cloud than tenant.cloud ({name}), where it ends in {cloud.initial_domain}:"
+            " correct one of them",
+        )
+    domains = at(values, "domains")
+    for key, domain in domains.items() if isinstance(domains, Mapping) else ():
+        mx = normal(addresses.microsoft_mx, at(domain, "microsoftMx"))
+        if mx and not mx.endswith(cloud.mx):
+            yield Mistake(
+                ("domains", str(key), "microsoftMx"),
+                f"is of another cloud than tenant.cloud ({name}), where it ends in {' or '.join(cloud.mx)}:"
+                " correct one of them",
+            )
 
 
 def _members_twice(values: Values, _environment: Environment) -> Iterator[Mistake]:
@@ -119,6 +136,21 @@ def _outbound_suffices(values: Values, _environment: Environment) -> Iterator[Mi
         )
 
 
+def _tls_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    by_name = at(values, "outbound", "tls") == "domainValidation"
+    named = at(values, "outbound", "tlsDomain") is not None
+    if by_name and not named:
+        yield Mistake(
+            ("outbound", "tlsDomain"),
+            "is missing while outbound.tls is domainValidation: give the name in the gateways' certificate",
+        )
+    if named and not by_name:
+        yield Mistake(
+            ("outbound", "tlsDomain"),
+            "counts only while outbound.tls is domainValidation: set that, or leave it out",
+        )
+
+
 def _pilot_has_a_group(values: Values, _environment: Environment) -> Iterator[Mistake]:
     if at(values, "outbound", "state") == "pilot" and at(values, "outbound", "pilotGroup") is None:
         yield Mistake(
@@ -150,6 +182,27 @@ def _inbound_suffices(values: Values, _environment: Environment) -> Iterator[Mis
         )
 
 
+def _spam_bypass_agrees(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    inbound = at(values, "inbound")
+    said = at(inbound, "spamBypass") if isinstance(inbound, Mapping) else None
+    if isinstance(inbound, Mapping) and "enhancedFiltering" in inbound and said != "enhancedFiltering":
+        yield Mistake(
+            ("inbound", "enhancedFiltering"),
+            "counts only while inbound.spamBypass is enhancedFiltering: set that, or leave it out",
+        )
+
+
+def _certificate_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    by_certificate = at(values, "inbound", "identifiedBy") is not None
+    if by_certificate and listed_at(values, "inbound", "allowedSenders"):
+        yield Mistake(
+            ("inbound", "allowedSenders"),
+            "lets nobody in while inbound.identifiedBy is set: a connector knows others by a certificate or"
+            " by addresses, not by both; let them send through the gateway, or leave inbound.identifiedBy"
+            " out",
+        )
+
+
 def _dns_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
     server, key = at(values, "dns", "server"), at(values, "dns", "keyName")
     if server is not None and key is None:
@@ -158,6 +211,20 @@ def _dns_suffices(values: Values, _environment: Environment) -> Iterator[Mistake
         yield Mistake(
             ("dns", "server"), "is missing: name the server that takes updates signed with dns.keyName"
         )
+
+
+def _spf_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
+    keep, terms = at(values, "dns", "spf") == "keep", at(values, "dns", "spfTerms")
+    if keep and at(values, "dns", "server") is None:
+        yield Mistake(
+            ("dns", "spf"), "is keep, and nothing says which server takes updates: name it in dns.server"
+        )
+    if keep and at(values, "outbound", "smartHosts") is None:
+        yield Mistake(
+            ("dns", "spf"), "is keep, and no gateway sends: set outbound.smartHosts, or leave it out"
+        )
+    if terms is not None and not keep:
+        yield Mistake(("dns", "spfTerms"), "counts only while dns.spf is keep: set that, or leave it out")
 
 
 def _tracking_suffices(values: Values, _environment: Environment) -> Iterator[Mistake]:
@@ -190,6 +257,7 @@ def _acknowledgement_known(values: Values, _environment: Environment) -> Iterato
 _LISTS: tuple[tuple[Path, Callable[[str], str], str], ...] = (
     (("inbound", "senderAddresses"), addresses.sender_address, "address"),
     (("inbound", "allowedSenders"), addresses.sender_address, "address"),
+    (("inbound", "enhancedFiltering"), addresses.sender_address, "address"),
     (("dns", "resolvers"), addresses.ipv4, "resolver"),
     (("outbound", "smartHosts"), addresses.smart_host, "smart host"),
     (("takeOver",), str, "key"),

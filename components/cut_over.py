@@ -128,6 +128,7 @@ class CutOver(pulumi.ComponentResource):
             tenant=settings.tenant.initial_domain,
             connector=settings.names.inbound_connector,
             before=self._context.tenant_before(LOCK_DOWN),
+            certificate=settings.certificate,
             closed=closed,
             mx=dict.fromkeys(settings.domains, hosts) if hosts else {},
             gateways=settings.sender_addresses,

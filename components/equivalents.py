@@ -27,14 +27,18 @@ def of_gateway(settings: Settings) -> Parts:
 def of_tenant(settings: Settings) -> dict[str, Any]:
     """What a stack sets up in the tenant, likewise; outbound mail's rule too while it is switched off."""
     names, outbound = settings.names, settings.outbound
+    sparing = settings.inbound.spam_bypass
+    inbound = {
+        "connector": names.inbound_connector,
+        "rule": names.inbound_rule,
+        "addresses": list(settings.sender_addresses),
+        **({} if sparing == "sclRule" else {"filtered": True}),
+    }
+    ours = [names.inbound_rule] if sparing == "sclRule" else []
     beside = {
-        "inbound": {
-            "connector": names.inbound_connector,
-            "rule": names.inbound_rule,
-            "addresses": list(settings.sender_addresses),
-        },
+        "inbound": inbound,
         "domains": sorted(settings.domains),
-        "rules": [names.inbound_rule, names.outbound_rule, PROBE_RULE],
+        "rules": [*ours, names.outbound_rule, PROBE_RULE],
         "exceptDomains": list(outbound.exceptions.recipient_domains) if outbound.exceptions else [],
     }
     if not outbound.smart_hosts:

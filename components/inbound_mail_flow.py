@@ -7,7 +7,10 @@ import pulumi
 from components import rule_scopes
 from components.context import Context
 from components.cut_over import CutOver
+from components.settings import Settings
+from dynamic_providers.exchange.connection_filter import ConnectionFilter
 from dynamic_providers.exchange.inbound_connector import InboundConnector
+from dynamic_providers.exchange.snapshot import ALLOWED
 from dynamic_providers.exchange.transport_rule import TransportRule
 from dynamic_providers.gateway.destination_controls import DestinationControls
 from dynamic_providers.gateway.recipient_access import RecipientAccess
@@ -59,21 +62,47 @@ class InboundMailFlow(pulumi.ComponentResource):
         }
 
     def _tenant(self, context: Context, controls: pulumi.Resource) -> list[ManagedResource]:
-        settings = context.settings
+        settings, inbound = context.settings, context.settings.inbound
         # A gateway that does not use TLS yet would be refused by the connector: the controls come first.
         connector = InboundConnector(
             "inbound-connector",
             **context.tenant_inputs("inboundConnector"),
-            sender_ip_addresses=[*settings.sender_addresses, *settings.inbound.allowed_senders],
+            **self._known_by(settings),
+            ef_skip_last_ip=inbound.spam_bypass == "enhancedFiltering" and not settings.skipped_hops,
+            ef_skip_ips=settings.skipped_hops or None,
             locked_down_by_others=settings.lockdown == "closed",
             opts=context.on_exchange(self, depends_on=[controls]),
         )
-        rule = TransportRule(
-            "inbound-rule",
-            **context.tenant_inputs("inboundRule"),
-            placement={"below": settings.names.outbound_rule},
-            **rule_scopes.inbound(settings),
-            set_scl=-1,
-            opts=context.on_exchange(self),
-        )
-        return [connector, rule]
+        rule = self._rule(context) if inbound.spam_bypass == "sclRule" else []
+        return [connector, *rule, *self._allowed(context)]
+
+    def _allowed(self, context: Context) -> list[ManagedResource]:
+        if not context.settings.allowed_addresses:
+            return []
+        return [
+            ConnectionFilter(
+                "connection-filter",
+                tenant=context.settings.tenant.initial_domain,
+                before=context.tenant_before(ALLOWED),
+                allowed=context.settings.allowed_addresses,
+                opts=context.on_exchange(self),
+            )
+        ]
+
+    def _known_by(self, settings: Settings) -> dict[str, Any]:
+        if settings.certificate:
+            return {"tls_sender_certificate_name": settings.certificate}
+        return {"sender_ip_addresses": [*settings.sender_addresses, *settings.inbound.allowed_senders]}
+
+    def _rule(self, context: Context) -> list[ManagedResource]:
+        settings = context.settings
+        return [
+            TransportRule(
+                "inbound-rule",
+                **context.tenant_inputs("inboundRule"),
+                placement={"below": settings.names.outbound_rule},
+                **rule_scopes.inbound(settings),
+                set_scl=-1,
+                opts=context.on_exchange(self),
+            )
+        ]

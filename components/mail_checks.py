@@ -35,6 +35,8 @@ def mailflow_settings(settings: Settings) -> MailflowSettings:
         },
         mx_hosts=tuple(one.host for one in settings.inbound.mx_hosts or ()),
         sender_addresses=settings.sender_addresses,
+        certificate=settings.certificate,
+        filtered=settings.inbound.spam_bypass != "sclRule",
         names=ObjectNames(**{name: getattr(names, name) for name in ObjectNames.model_fields}),
         outbound=settings.outbound.state,
         pilot_group=settings.outbound.pilot_group,

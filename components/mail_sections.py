@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from components.connection_settings import JumpHostSettings
-from components.setting_types import Duration, HeaderSecret, NotYet, OrWord
+from components.setting_types import Duration, HeaderSecret, OrWord
 from dynamic_providers.dns.connection import DEFAULT_TTL, Algorithm, DnsConnection, KeyName, Ttl
 from dynamic_providers.dns.resolver import DEFAULT_SERVERS
+from dynamic_providers.dns.spf_text import SpfTerm
 from dynamic_providers.field_types import (
+    CertificateName,
     Domain,
     Flag,
     Host,
@@ -22,6 +24,9 @@ from dynamic_providers.field_types import (
     SmartHost,
 )
 from dynamic_providers.model import Model
+
+_TTL: Any = "ttl"  # read by OrWord, as from a stack file
+_LAST_HOP: Any = "lastHop"  # likewise
 
 
 class DomainSettings(Model):
@@ -60,6 +65,16 @@ class Throttle(Model):
     )
 
 
+class IdentifiedBySettings(Model):
+    """How Microsoft 365 knows the gateways, if not by their addresses."""
+
+    certificate: CertificateName = Field(
+        description="The name in the certificate that the gateways show when they deliver, such as"
+        " esa.contoso.example or *.contoso.example."
+        " Source: Microsoft Learn, Set-InboundConnector, TlsSenderCertificateName."
+    )
+
+
 class InboundSettings(Model):
     """Mail from the internet through the gateway to Microsoft 365."""
 
@@ -75,12 +90,29 @@ class InboundSettings(Model):
         description="Limits of the destination controls while the gateway's addresses are new to Microsoft;"
         " none: the gateway's defaults.",
     )
-    spam_bypass: Annotated[
-        Literal["sclRule", "enhancedFiltering", "none"], NotYet(("enhancedFiltering", "none"))
-    ] = Field(
+    spam_bypass: Literal["sclRule", "enhancedFiltering", "none"] = Field(
         "sclRule",
-        description="How Microsoft 365 is kept from filtering what the gateway has filtered: a transport rule"
-        " that sets SCL -1. Source: the guide, Bypass spam filtering.",
+        description="What Microsoft 365 makes of mail that the gateway has filtered. sclRule: a transport"
+        " rule sets SCL -1, so it is not filtered again (the guide, Bypass spam filtering)."
+        " enhancedFiltering: it is filtered, and judged by who sent it, not by the gateway (Microsoft Learn,"
+        " «Enhanced Filtering for Connectors»). none: neither.",
+    )
+    enhanced_filtering: Annotated[tuple[SenderAddress, ...] | None, OrWord("lastHop")] = Field(
+        _LAST_HOP,
+        min_length=1,
+        description="What enhancedFiltering skips on a message's way: lastHop, the gateway alone; or, where"
+        " mail passes more servers of yours, their addresses, beside which the gateways' own are skipped.",
+    )
+    identified_by: IdentifiedBySettings | None = Field(
+        None,
+        description="The gateways' certificate, by which the inbound connector knows them instead of by their"
+        " addresses; lockdown then goes by it as well.",
+    )
+    connection_filter: Literal["leave", "allow"] = Field(
+        "leave",
+        description="allow: the gateways' addresses go into the IP allow list of the tenant's connection"
+        " filter. Their mail then skips Microsoft's spam filter and spoof intelligence."
+        " Source: Microsoft Learn, Set-HostedConnectionFilterPolicy, IPAllowList.",
     )
     allowed_senders: tuple[SenderAddress, ...] = Field(
         (),
@@ -111,6 +143,14 @@ class CipherSettings(Model):
     )
 
 
+class GatewayOutboundSettings(CipherSettings):
+    """The same in the stack of a gateway that several tenants share."""
+
+    cloud: Literal["worldwide", "gccHigh", "dod", "china"] = Field(
+        "worldwide", description="Microsoft's cloud that the tenants are in: whose hosts the group is for."
+    )
+
+
 class OutboundSettings(CipherSettings):
     """Mail from Microsoft 365 through the gateway to the internet."""
 
@@ -131,6 +171,18 @@ class OutboundSettings(CipherSettings):
         description="The gateways' outbound addresses (data 2) or names, where Microsoft 365 delivers."
         " Source: the guide, outbound connector; Microsoft Learn, New-OutboundConnector, SmartHosts.",
     )
+    tls: Literal["encryptionOnly", "certificateValidation", "domainValidation"] = Field(
+        "encryptionOnly",
+        description="What Microsoft 365 asks of the gateways' certificate. encryptionOnly: nothing (the"
+        " guide, outbound connector). certificateValidation: that a public authority has issued it."
+        " domainValidation: and that it has the name tlsDomain. Mail waits, and comes back, while it is not"
+        " so. Source: Microsoft Learn, New-OutboundConnector, TlsSettings.",
+    )
+    tls_domain: CertificateName | None = Field(
+        None,
+        description="The name in the certificate that the gateways show to Microsoft 365, such as"
+        " esa.contoso.example or *.contoso.example; with domainValidation only.",
+    )
     validation_recipient: MailAddress | None = Field(
         None,
         description="Who outside gets the mail by which the connector is validated; without it nobody"
@@ -142,9 +194,19 @@ class OutboundSettings(CipherSettings):
         description="Value of the header X-OUTBOUND-AUTH, letters and digits only; needed with smartHosts."
         " The environment's OUTBOUND_SECRET wins. Source: the guide, mail flow rule and message filter.",
     )
+    mismatch: Literal["drop", "quarantine"] = Field(
+        "drop",
+        description="What the gateway does with mail from Microsoft's hosts without the right secret: drop"
+        " it, as the guide does, or put it into the quarantine Policy, to be looked at and released there.",
+    )
     previous_secrets: tuple[HeaderSecret, ...] = Field(
         (), description="Values that the gateway still accepts while the secret is being changed."
     )
+
+    @property
+    def tls_settings(self) -> str | None:
+        """What is asked of the gateways' certificate, in Exchange's word; None for nothing."""
+        return None if self.tls == "encryptionOnly" else f"{self.tls[0].upper()}{self.tls[1:]}"
 
     def accepted_secrets(self) -> tuple[str, ...]:
         """The secret and those before it, in clear: for `pulumi.Output.secret`, nothing else."""
@@ -172,6 +234,19 @@ class DnsSettings(DnsConnection):
         None,
         description="Before an MX record moves, it gets this time to live and we wait until the old one has"
         " passed, so that it can be moved back quickly; seconds.",
+    )
+
+    spf: Literal["check", "keep"] = Field(
+        "check",
+        description="check: whether the domains' SPF records let the gateways send is looked at. keep: what"
+        " they need is put into the records, and kept there, by updates of dns.server; the rest of each"
+        " record is left as it is. Source: RFC 7208.",
+    )
+    spf_terms: tuple[SpfTerm, ...] | None = Field(
+        None,
+        min_length=1,
+        description="What keep puts there, if not ip4: with data2 of each member; for gateways in Cisco's"
+        " cloud `exists:%{i}.spf.hc1234-56.iphmx.com`, as the welcome letter has it.",
     )
 
     def connection(self) -> DnsConnection:
@@ -208,9 +283,6 @@ class ChecksSettings(Model):
     )
 
 
-_TTL: Any = "ttl"  # read by OrWord, as from a stack file
-
-
 class SettleSettings(Model):
     """How long something may act after it was removed or changed: what it led to stays that long."""
 
@@ -222,5 +294,5 @@ class SettleSettings(Model):
     mx: Annotated[Duration | None, OrWord("ttl")] = Field(
         _TTL,
         description="For an MX record; ttl: the time to live of the record that went, and as long again"
-        " (5 min at most) for mail that is on its way then.",
+        " (5 min at most) for mail that is on its way then. For a kept SPF record: its time to live.",
     )

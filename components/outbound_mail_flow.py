@@ -1,10 +1,15 @@
 """Mail from Microsoft 365 through the gateway to the internet: rows h to n of the guide's steps."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pulumi
 
 from components import relay, rule_scopes
 from components.context import HEADER, Context
 from dynamic_providers.dns.sender_policy import SenderPolicy
+from dynamic_providers.dns.snapshot import spf
+from dynamic_providers.dns.spf_terms import SpfTerms
 from dynamic_providers.exchange.connector_validation import ConnectorValidation
 from dynamic_providers.exchange.outbound_connector import OutboundConnector
 from dynamic_providers.exchange.secret_rotation import SecretRotation
@@ -32,7 +37,7 @@ class OutboundMailFlow(pulumi.ComponentResource):
             connector = self._connector(settings.outbound.smart_hosts)
             ready = [*gateway, connector, *self._validated(connector, gateway)]
             if settings.outbound.state != "none":
-                rule = self._rule([*ready, self._sender_policy()])
+                rule = self._rule([*ready, self._sender_policy(self._kept_in_spf())])
                 self._check([*gateway, connector, rule])
         self.register_outputs({})
 
@@ -43,7 +48,8 @@ class OutboundMailFlow(pulumi.ComponentResource):
         mail = outbound.state != "none"
         parts = relay.require(context, self, mail=mail) if shared else relay.make(context, self)
         secrets = outbound.accepted_secrets()
-        alternatives: dict[str, dict[str, str]] = {secret: {} for secret in secrets}
+        mismatch = {} if outbound.mismatch == "drop" else {"mismatch": outbound.mismatch}
+        alternatives = dict.fromkeys(secrets, mismatch)
         outbound_filter = OutboundFilter(
             "outbound-filter",
             {
@@ -74,10 +80,13 @@ class OutboundMailFlow(pulumi.ComponentResource):
         ]
 
     def _connector(self, smart_hosts: tuple[str, ...]) -> OutboundConnector:
+        outbound = self._settings.outbound
         return OutboundConnector(
             "outbound-connector",
             **self._context.tenant_inputs("outboundConnector"),
             smart_hosts=smart_hosts,
+            tls_settings=outbound.tls_settings,
+            tls_domain=outbound.tls_domain,
             opts=self._context.on_exchange(self),
         )
 
@@ -101,16 +110,34 @@ class OutboundMailFlow(pulumi.ComponentResource):
             )
         ]
 
-    def _sender_policy(self) -> SenderPolicy:
+    def _kept_in_spf(self) -> list[SpfTerms]:
+        """The domains let the gateway send, and say so for as long as it does."""
+        terms = self._settings.kept_in_spf
+        if not terms or self._context.observing:
+            return []
+        before, settle = self._context.dns_before, self._settings.settle.mx
+        waits = round(settle.total_seconds()) if settle else "ttl"
+        inputs: dict[str, Any] = {"terms": {one: {} for one in terms}, "settle": waits}
+        return [
+            SpfTerms(
+                f"spf-{domain}",
+                {**inputs, "domain": domain, "before": before.before(spf(domain))},
+                self._context.on_dns(self),
+            )
+            for domain in self._settings.domains
+        ]
+
+    def _sender_policy(self, kept: Sequence[SpfTerms]) -> SenderPolicy:
         """Receivers have to accept the gateway as a sender before it is one."""
         settings = self._settings
-        inputs = {
+        inputs: dict[str, Any] = {
             "gateway": settings.gateway.name,
             "domains": sorted(settings.domains),
             "addresses": [one.data2 for one in settings.gateway.members],
             "acknowledged": [name for name in settings.domains if settings.acknowledged(f"spf {name}")],
         }
-        return SenderPolicy("sender-policy", inputs, self._context.on_exchange(self))
+        inputs |= {"kept": list(settings.kept_in_spf)} if kept else {}
+        return SenderPolicy("sender-policy", inputs, self._context.on_exchange(self, depends_on=kept))
 
     def _rule(self, ready: list[pulumi.Resource]) -> TransportRule:
         """It sends mail: what takes it must be there first, on both sides; and the rule must go first."""

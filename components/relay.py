@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 
 from components.context import GatewayContext
-from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
 from dynamic_providers.gateway.made_elsewhere import MadeElsewhere
 from dynamic_providers.gateway.mail_flow_policy import MailFlowPolicy
 from dynamic_providers.gateway.outbound_tls import OutboundTls
@@ -52,7 +51,7 @@ def _parts(context: GatewayContext) -> dict[str, dict[str, Any]]:
             **places["senderGroup"],
             "policy": context.stack.names.mail_flow_policy,
             "comment": COMMENT,
-            "senders": [{"host": MICROSOFT_SENDERS, "comment": COMMENT}],
+            "senders": [{"host": context.stack.microsoft_senders, "comment": COMMENT}],
         },
         "mailFlowPolicy": {**places["mailFlowPolicy"], "tls": "Preferred"},
     }

@@ -28,7 +28,7 @@ def outbound(settings: Settings) -> dict[str, Any]:
 
 def as_facts(settings: Settings) -> dict[str, dict[str, list[str]]]:
     """Rule → condition → values, of the rules that are there."""
-    rules = {"inboundRule": inbound(settings)}
+    rules = {"inboundRule": inbound(settings)} if settings.inbound.spam_bypass == "sclRule" else {}
     if settings.outbound.smart_hosts and settings.outbound.state != "none":
         rules["outboundRule"] = outbound(settings)
     return {

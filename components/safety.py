@@ -45,6 +45,8 @@ def _facts(settings: Settings) -> dict[str, Any]:
         "outboundAddresses": list(distinct(one.data2 for one in members)),
         "outbound": settings.outbound.state,
         "smartHosts": list(settings.outbound.smart_hosts or ()),
+        "tls": settings.outbound.tls_settings,
+        "tlsDomain": settings.outbound.tls_domain,
         "places": _places(settings),
         "scopes": rule_scopes.as_facts(settings),
         "acknowledged": [{"what": one.what, "until": one.until.isoformat()} for one in settings.acknowledge],

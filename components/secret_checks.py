@@ -7,7 +7,7 @@ from components.model_walk import given
 from components.raw_values import Environment, Values, at, listed_at, normal, texts
 from components.setting_types import LONGEST_CREDENTIAL
 from dynamic_providers import wording
-from dynamic_providers.connections import CREDENTIALS
+from dynamic_providers.connections import CREDENTIALS, LOGINS
 from dynamic_providers.errors import register_secret
 from dynamic_providers.model import Model
 
@@ -108,11 +108,10 @@ def _credentials_missing(values: Values, environment: Environment) -> Iterator[M
         )
     if at(values, "kind") == "gateway":
         return  # such a stack has nothing to do with a tenant
-    federated = environment.get("AZURE_FEDERATED_TOKEN_FILE")
-    secret = there("AZURE_CLIENT_SECRET", "azureClientSecret") or federated
-    if not secret and not there("AZURE_CLIENT_CERTIFICATE_PATH", "azureClientCertificatePath"):
+    if not any(there(variable, CREDENTIALS[variable]) for variable in LOGINS):
         yield Mistake(
             ("credentials",),
             "hold neither secret nor certificate for the tenant: set AZURE_CLIENT_SECRET or"
-            " AZURE_CLIENT_CERTIFICATE_PATH in the environment, or AZURE_FEDERATED_TOKEN_FILE in a pipeline",
+            " AZURE_CLIENT_CERTIFICATE_PATH in the environment, AZURE_FEDERATED_TOKEN_FILE in a pipeline, or"
+            " AZURE_MANAGED_IDENTITY on a machine in Azure",
         )

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from components.connection_settings import JumpHostSettings, MemberSettings
-from components.setting_types import Day
+from components.setting_types import Day, Window
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.field_types import (
     ExchangeName,
@@ -31,11 +31,16 @@ class CustomerSettings(Model):
 
 
 class ChangeSettings(Model):
-    """Why we change something. Goes into the gateway's commit comment; never a difference by itself."""
+    """Why we change something. Goes into commit and rule comments; never a difference by itself."""
 
     ticket: GatewayText | None = Field(None, description="The change's number in your ticket system.")
     approved_by: GatewayText | None = Field(None, description="Who approved it.")
-    window: GatewayText | None = Field(None, description="When it may be done.")
+    window: Window | None = Field(
+        None,
+        description="When it may be done, such as `Sat 20:00-24:00 Europe/Zurich`, `Mon-Fri 22:00-02:00 UTC`"
+        " or `2026-11-28 20:00-2026-11-29 02:00 Europe/Zurich`. `fleet up` does nothing at other times;"
+        " `pulumi up` does not look at it.",
+    )
 
 
 class TrackingSettings(Model):

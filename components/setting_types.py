@@ -1,4 +1,4 @@
-"""Types that only a stack file has: secrets, lengths of time, a word for «none», what is not built yet."""
+"""Types that only a stack file has: secrets, lengths of time, a word for «none»."""
 
 import re
 from collections.abc import Mapping
@@ -19,31 +19,15 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from components import change_window
 from dynamic_providers import wording
 from dynamic_providers.refusal import refuse
 
 LONGEST_CREDENTIAL = 4096
+_SHORTEST_KEY = 32  # letters; with a key that can be guessed, an approval would tell whether a secret is, too
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LENGTH_OF_TIME = re.compile(r"([1-9][0-9]{0,6})([smhd])")
-
-
-@dataclass(frozen=True)
-class NotYet:
-    """Marks a setting that is described already and refused until it is built.
-
-    Without values, the whole setting is; with values, only those are.
-    """
-
-    values: tuple[object, ...] = ()
-
-    def refuses(self, value: object) -> bool:
-        """Whether this value of the setting asks for what is not built."""
-        return (
-            any(value is known or value == known for known in self.values)
-            if self.values
-            else value is not None
-        )
 
 
 @dataclass(frozen=True)
@@ -110,6 +94,13 @@ def _read_day(value: object) -> date:
 Day = Annotated[date, BeforeValidator(_read_day)]
 """A day, `2026-10-01`."""
 
+Window = Annotated[
+    str,
+    AfterValidator(change_window.checked),
+    WithJsonSchema({"type": "string", "pattern": change_window.PATTERN}),
+]
+"""A change window, `Sat 20:00-24:00 Europe/Zurich`, as text: so it goes into comments."""
+
 
 def _encrypted_or(plain: Mapping[str, Any]) -> WithJsonSchema:
     """A secret in a stack file: as `pulumi config set --secret --path` writes it."""
@@ -132,6 +123,13 @@ def _credential(value: SecretStr) -> SecretStr:
     return value
 
 
+def _approval_key(value: SecretStr) -> SecretStr:
+    _credential(value)
+    if len(value.get_secret_value()) < _SHORTEST_KEY:
+        refuse(f"is too short for a key: `openssl rand -hex 32` makes one ({_SHORTEST_KEY} letters at least)")
+    return value
+
+
 HeaderSecret = Annotated[
     SecretStr,
     AfterValidator(_header_secret),
@@ -141,3 +139,6 @@ HeaderSecret = Annotated[
 
 Credential = Annotated[SecretStr, AfterValidator(_credential), _encrypted_or({"minLength": 1})]
 """A password, key passphrase or client secret."""
+
+ApprovalKey = Annotated[SecretStr, AfterValidator(_approval_key), _encrypted_or({"minLength": _SHORTEST_KEY})]
+"""What `fleet` seals secrets with in an approval."""

@@ -15,9 +15,9 @@ from components import contradictions, secret_checks
 from components.connection_settings import CredentialSettings, EndpointSettings, TenantSettings
 from components.mail_sections import (
     ChecksSettings,
-    CipherSettings,
     DnsSettings,
     DomainSettings,
+    GatewayOutboundSettings,
     InboundSettings,
     OutboundSettings,
     SettleSettings,
@@ -32,7 +32,9 @@ from components.sections import (
     NameSettings,
     distinct,
 )
+from components.setting_types import ApprovalKey
 from components.stack_config import read_config, secret_keys
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.equivalents import LeftAlone
 from dynamic_providers.field_types import Domain, Label, PlainText
 from dynamic_providers.model import Model
@@ -65,7 +67,7 @@ class StackSettings(Model):
         {}, description="Words by which `fleet` chooses among stacks, such as `{ring: one}`."
     )
     change: ChangeSettings = Field(
-        ChangeSettings(), description="Why we change something; for commit comments."
+        ChangeSettings(), description="Why we change something; for commit and rule comments."
     )
     gateway: GatewaySettings = Field(description="The Cisco Secure Email gateways.")
     names: NameSettings = Field(NameSettings(), description="Names of the objects that we make.")
@@ -85,6 +87,11 @@ class StackSettings(Model):
     )
     endpoints: EndpointSettings = Field(
         EndpointSettings(), description="Other addresses than the public ones."
+    )
+    approval_key: ApprovalKey | None = Field(
+        None,
+        description="A random key, with which `fleet preview --save` writes down by what to know a secret"
+        " again, without the secret. The program does not use it.",
     )
     credentials: CredentialSettings = Field(
         CredentialSettings(), description="What we log in with, if not from the environment."
@@ -111,7 +118,6 @@ class StackSettings(Model):
         except ValidationError as error:
             mistakes += [_with_source(one, sources) for one in from_validation(error, cls)]
         mistakes += contradictions.find(merged, environment)
-        mistakes += contradictions.not_yet(cls, merged)
         mistakes += secret_checks.in_clear(cls, values, encrypted)
         if mistakes or settings is None:
             raise SettingsError(mistakes) from None
@@ -121,6 +127,16 @@ class StackSettings(Model):
         """Whether that is wanted, today, though it would be refused."""
         today = datetime.now(UTC).date()
         return any(one.what.lower() == what.lower() and today <= one.until for one in self.acknowledge)
+
+    @property
+    def microsoft_senders(self) -> str:
+        """How the names of the hosts end that mail leaves Microsoft from."""
+        return CLOUDS[self._cloud].senders
+
+    @property
+    def _cloud(self) -> str:
+        """Microsoft's cloud that the stack is about."""
+        return "worldwide"
 
     def may_take_over(self, key: str) -> list[str]:
         """What a resource may take over: `*` for all of it, or single entries of its table."""
@@ -134,7 +150,11 @@ class SharedGatewaySettings(StackSettings):
     """The stack file of a gateway that several tenants share: what is the gateway's, and no tenant's."""
 
     kind: Literal["gateway"] = Field(description="What the stack is about.")
-    outbound: CipherSettings = Field(CipherSettings(), description="Mail to the internet.")
+    outbound: GatewayOutboundSettings = Field(GatewayOutboundSettings(), description="Mail to the internet.")
+
+    @property
+    def _cloud(self) -> str:
+        return self.outbound.cloud
 
 
 class Settings(StackSettings):
@@ -158,12 +178,41 @@ class Settings(StackSettings):
     settle: SettleSettings = Field(SettleSettings(), description="How long what was removed may still act.")
 
     @property
+    def _cloud(self) -> str:
+        return self.tenant.cloud
+
+    @property
     def sender_addresses(self) -> tuple[str, ...]:
         """What Microsoft sees the gateways deliver from: a gateway may take either of its interfaces."""
         members = self.gateway.members
         return distinct(
             self.inbound.sender_addresses or [a for member in members for a in (member.data1, member.data2)]
         )
+
+    @property
+    def certificate(self) -> str | None:
+        """The name in the gateways' certificate, where Microsoft 365 knows them by that."""
+        return self.inbound.identified_by.certificate if self.inbound.identified_by else None
+
+    @property
+    def allowed_addresses(self) -> tuple[str, ...]:
+        """What the connection filter lets pass unfiltered."""
+        return self.sender_addresses if self.inbound.connection_filter == "allow" else ()
+
+    @property
+    def kept_in_spf(self) -> tuple[str, ...]:
+        """The terms that are kept in the domains' SPF records while the gateways send."""
+        if self.dns.spf == "check" or not self.outbound.smart_hosts or self.outbound.state == "none":
+            return ()
+        return self.dns.spf_terms or distinct(f"ip4:{one.data2}" for one in self.gateway.members)
+
+    @property
+    def skipped_hops(self) -> tuple[str, ...]:
+        """The addresses that Enhanced Filtering skips, where it is not the last hop alone."""
+        listed = self.inbound.enhanced_filtering
+        if self.inbound.spam_bypass != "enhancedFiltering" or listed is None:
+            return ()
+        return distinct([*self.sender_addresses, *listed])
 
     @property
     def table_entries(self) -> dict[str, DomainSettings]:

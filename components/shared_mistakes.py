@@ -39,6 +39,12 @@ def _in_a_tenants(values: Values) -> Iterator[Mistake]:
     elsewhere = "while gateway.shared is true: say it in the gateway's own stack, of kind gateway"
     if at(values, "outbound", "ciphers") == "set":
         yield Mistake(("outbound", "ciphers"), f"is set, which is not this stack's to do {elsewhere}")
+    if at(values, "outbound", "mismatch") == "quarantine":
+        yield Mistake(
+            ("outbound", "mismatch"),
+            "is quarantine, which all tenants of a shared gateway would get, since the filter is theirs as"
+            " well: leave it out while gateway.shared is true",
+        )
     for index, key in enumerate(listed_at(values, "takeOver")):
         if key in OF_THE_GATEWAY:
             yield Mistake(("takeOver", index), f"is not this stack's to take over {elsewhere}")

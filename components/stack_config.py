@@ -13,7 +13,7 @@ from pulumi.runtime import config as runtime_config
 NAMESPACE = "m365-secure-email"
 
 
-def read_config() -> dict[str, object]:
+def read_config(own: str = NAMESPACE) -> dict[str, object]:
     """All settings of this stack by their keys, objects and lists parsed.
 
     A key of a namespace that is nearly ours is a slip of the pen: it comes along under its whole name, and is
@@ -22,9 +22,9 @@ def read_config() -> dict[str, object]:
     values: dict[str, object] = {}
     for whole, text in _all().items():
         namespace, _, key = whole.partition(":")
-        if namespace == NAMESPACE:
+        if namespace == own:
             values[key] = _parsed(text)
-        elif difflib.SequenceMatcher(None, namespace.lower(), NAMESPACE).ratio() > 0.8:
+        elif difflib.SequenceMatcher(None, namespace.lower(), own).ratio() > 0.8:
             values[whole] = _parsed(text)
     return values
 

@@ -6,19 +6,15 @@ from urllib.parse import urlsplit
 
 import idna
 
+from dynamic_providers.clouds import CLOUDS, SENDERS
 from dynamic_providers.refusal import refuse
 from dynamic_providers.wording import one_line, refuse_unseen
 
-MICROSOFT_MX_SUFFIXES = (
-    ".mail.protection.outlook.com",
-    ".mx.microsoft",
-    ".mail.protection.office365.us",
-    ".mail.protection.partner.outlook.cn",
-)
-"""How a domain's own Microsoft MX ends: worldwide and GCC, the newer form, GCC High and DoD, 21Vianet."""
+MICROSOFT_MX_SUFFIXES = tuple(dict.fromkeys(end for one in CLOUDS.values() for end in one.mx))
+"""How a domain's own Microsoft MX ends, in any cloud."""
 
-INITIAL_DOMAIN_SUFFIXES = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
-"""How a tenant's first domain ends: worldwide and GCC, GCC High and DoD, 21Vianet."""
+INITIAL_DOMAIN_SUFFIXES = tuple(dict.fromkeys(one.initial_domain for one in CLOUDS.values()))
+"""How a tenant's first domain ends, likewise."""
 
 _NAME_LENGTH = 253
 _DROPPED = re.compile(
@@ -80,6 +76,15 @@ def host_name(text: str) -> str:
     return _labels(text, 2, "host name")
 
 
+def certificate_name(text: str) -> str:
+    """The name in a certificate: `esa.contoso.example`, or `*.contoso.example` for all hosts of a domain.
+
+    Source: Microsoft Learn, Set-InboundConnector, TlsSenderCertificateName; Set-OutboundConnector, TlsDomain.
+    """
+    wild = "*." if text.startswith("*.") else ""
+    return f"{wild}{_labels(text.removeprefix('*.'), 2, 'name of a certificate')}"
+
+
 def ipv4(text: str) -> str:
     """One IPv4 address, four numbers without leading zeros."""
     if ":" in text:
@@ -109,7 +114,7 @@ def smart_host(text: str) -> str:
             refuse("is a range: a smart host is one IPv4 address or a host name")
         return ipv4(text)
     name = host_name(text)
-    if name.endswith((".protection.outlook.com", *MICROSOFT_MX_SUFFIXES)):
+    if name.endswith((*SENDERS, *MICROSOFT_MX_SUFFIXES)):
         refuse("is a host of Microsoft: mail would run in a loop; name the gateway's outbound side")
     return name
 

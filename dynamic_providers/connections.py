@@ -95,11 +95,19 @@ CREDENTIALS = {
     "AZURE_CLIENT_CERTIFICATE_PATH": "azureClientCertificatePath",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD": "azureClientCertificatePassword",
     "AZURE_FEDERATED_TOKEN_FILE": "azureFederatedTokenFile",
+    "AZURE_MANAGED_IDENTITY": "azureManagedIdentity",
     "TRACKING_USER": "trackingUser",
     "TRACKING_PASSWORD": "trackingPassword",
     "PROBE_IMAP_PASSWORD": "probeImapPassword",
     "DNS_TSIG_SECRET": "dnsTsigSecret",
 }
+LOGINS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_MANAGED_IDENTITY",
+)
+"""What the tenant can be logged in to with: the first that is there counts, as in Azure's own libraries."""
 _SECRET = {
     "GATEWAY_PASSWORD",
     "GATEWAY_KEY_PASSPHRASE",

@@ -15,7 +15,7 @@ Place = dict[str, Any]
 Props = dict[str, Any]
 
 ABSENT: Entry = {"absent": True}  # None would vanish on its way through the engine
-MISSING = "missing"
+MISSING, THERE = "missing", "there"  # in place of an attribute: there is no entry, or one too many
 RAW = "raw"  # in a `before`: what only the way back needs, never compared
 
 
@@ -56,7 +56,7 @@ def differences(
     if theirs is None and ours is None:
         return []
     if theirs is None or ours is None:
-        return [Difference(key, "there" if ours is None else MISSING, _presence(theirs), _presence(ours))]
+        return [Difference(key, THERE if ours is None else MISSING, _presence(theirs), _presence(ours))]
     names = sorted(({*theirs} | {*ours}) - {RAW})
     return [
         Difference(key, name, theirs.get(name), ours.get(name), name in secret)

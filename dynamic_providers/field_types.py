@@ -43,6 +43,9 @@ SenderAddress = Annotated[
     AfterValidator(addresses.sender_address),
     Field(json_schema_extra=_hint(f"^{_ADDRESS}(/(2[4-9]|3[0-2]))?$")),
 ]
+CertificateName = Annotated[
+    str, AfterValidator(addresses.certificate_name), Field(json_schema_extra=_hint(_NAME))
+]
 SmartHost = Annotated[str, AfterValidator(addresses.smart_host), Field(json_schema_extra=_hint(_NAME))]
 MicrosoftMx = Annotated[str, AfterValidator(addresses.microsoft_mx), Field(json_schema_extra=_hint(_MX))]
 InitialDomain = Annotated[
@@ -96,5 +99,8 @@ HostKey = Annotated[
     str, AfterValidator(wording.host_key), Field(json_schema_extra=_hint(r"^SHA256:[A-Za-z0-9+/]{43}$"))
 ]
 Guid = Annotated[str, AfterValidator(wording.guid), Field(json_schema_extra=_hint(_GUID))]
+ManagedIdentityName = Annotated[
+    str, AfterValidator(wording.managed_identity), Field(json_schema_extra=_hint(f"^system$|{_GUID}"))
+]
 Path = Annotated[str, AfterValidator(wording.file_path)]
 Flag = Annotated[bool, Field(strict=True)]

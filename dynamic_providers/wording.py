@@ -224,6 +224,17 @@ def guid(text: str) -> str:
     return str(UUID(text))
 
 
+def managed_identity(text: str) -> str:
+    """Which identity of the machine that we run on: `system`, or the client id of one assigned to it."""
+    if text == "system":
+        return text
+    if not re.fullmatch(r"[0-9A-Fa-f-]{36}", text):
+        refuse(
+            "is no managed identity: write system, or the client id of one that is assigned to the machine"
+        )
+    return guid(text)
+
+
 def file_path(text: str) -> str:
     """A file's path, from the project's folder where it is relative."""
     return one_line(text, 1024)

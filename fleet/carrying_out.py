@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +22,8 @@ from fleet.progress import shown
 from fleet.running import Work, run
 from fleet.words import many
 from tools.engine import engine_environment
+
+T = TypeVar("T")
 
 Show = Callable[[str, Sequence[Outcome], float, Console], None]
 """Tells people how it went: the command, how each stack's part ended, seconds, and where to print."""
@@ -43,6 +45,14 @@ def choose_or_end(
     for note in choice.notes:
         on_stderr().print(f"note: {note}", markup=False)
     return choice
+
+
+def or_end(work: Callable[[], T]) -> T:
+    """What the work answers; an error of it ends the program."""
+    try:
+        return work()
+    except ManagedError as error:
+        refuse(error)
 
 
 def confirm(choice: Choice, *, yes: bool) -> None:
@@ -67,13 +77,23 @@ class Done:
 
 
 def carry_out(
-    command: str, choice: Choice, work: Callable[[Engine], Work], parallel: int, *, as_json: bool
+    command: str,
+    choice: Choice,
+    work: Callable[[Engine], Work],
+    parallel: int,
+    *,
+    as_json: bool,
+    show: Show = table.show,
+    tenants_first: bool = False,
 ) -> NoReturn:
     """Do the work for all of them, tell it, and end."""
-    finish(command, do_all(choice, work, parallel), as_json=as_json)
+    done = do_all(choice, work, parallel, tenants_first=tenants_first)
+    finish(command, done, as_json=as_json, show=show)
 
 
-def do_all(choice: Choice, work: Callable[[Engine], Work], parallel: int) -> Done:
+def do_all(
+    choice: Choice, work: Callable[[Engine], Work], parallel: int, *, tenants_first: bool = False
+) -> Done:
     """Do the work for all of them. `work` is given what it needs to start processes for a stack."""
     environments = Environments(engine_environment(), choice.all_names)
     environments.register_secrets()
@@ -84,7 +104,14 @@ def do_all(choice: Choice, work: Callable[[Engine], Work], parallel: int) -> Don
     begin, children = time.monotonic(), Children()
     engine = Engine(choice.project, environments, children)
     with shown(choice.stacks, on_stderr()) as watcher:
-        outcomes = run(choice.stacks, work(engine), parallel=parallel, watcher=watcher, children=children)
+        outcomes = run(
+            choice.stacks,
+            work(engine),
+            parallel=parallel,
+            watcher=watcher,
+            children=children,
+            tenants_first=tenants_first,
+        )
     return Done(outcomes, time.monotonic() - begin)
 
 

@@ -53,7 +53,7 @@ class Children:
 
         Raises NoProgram; Stopped where `stop` was called before.
         """
-        if self.asked:
+        if self.stopping():
             raise Stopped
         try:
             process = await asyncio.create_subprocess_exec(
@@ -78,7 +78,7 @@ class Children:
                 on_error(line)
 
         self._living.add(process)
-        if self.asked:  # while it was being started
+        if self.stopping():  # while it was being started
             self._ask(process)
         try:
             await asyncio.gather(_lines(process.stdout, on_line), _lines(process.stderr, keep))
@@ -87,6 +87,10 @@ class Children:
             self._living.discard(process)
             if process.returncode is None:
                 _kill(process)
+
+    def stopping(self) -> bool:
+        """Whether nothing new is to begin."""
+        return self.asked > 0
 
     def stop(self) -> None:
         """First: let each finish what it is doing. Then: leave off at once. At last: kill."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from fleet import operations, operator, pipeline, table
-from fleet.carrying_out import carry_out, choose_or_end, confirm
+from fleet import approval, operations, operator, pipeline, table
+from fleet.carrying_out import carry_out, choose_or_end, confirm, do_all, finish, or_end
 from fleet.compare import compare
 from fleet.doctor.command import doctor
 from fleet.mail import MailCheck
+from fleet.offboard import offboard
 from fleet.onboard.command import onboard
 from fleet.options import (
     PARALLEL,
@@ -25,6 +27,8 @@ from fleet.options import (
     on_stdout,
 )
 from fleet.outcome import NOTHING, WRONG
+from fleet.report.command import report
+from fleet.rotate import rotate
 
 _CODES = (
     "Exit codes: 0 nothing to do, or done; 1 an error, or a mistake in the command line; 2 changes or drift."
@@ -43,6 +47,22 @@ app.command("operator")(operator.command)
 
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Read both sides first: what somebody changed there.")
+]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="FILE", help="Write the plans into a file, to be approved."),
+]
+Approved = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--approved",
+        metavar="FILE",
+        help="Do only what `preview --save` wrote there, and refuse what has become something else; without"
+        " names, for all stacks that are in it. May be given again.",
+    ),
+]
+OutsideWindow = Annotated[
+    bool, typer.Option("--outside-window", help="Also where a stack's change window is shut.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
 
@@ -74,11 +94,16 @@ def preview(
     parallel: Parallel = PARALLEL,
     *,
     refresh: Refresh = False,
+    save: Save = None,
     json: AsJson = False,
 ) -> NoReturn:
     """What `up` would do. Changes nothing."""
     choice = choose_or_end(names, label, changed_since, shard)
-    carry_out("preview", choice, partial(operations.preview, refresh=refresh), parallel, as_json=json)
+    saved: dict[str, approval.Approval] | None = None if save is None else {}
+    done = do_all(choice, partial(operations.preview, refresh=refresh, saved=saved), parallel)
+    if save is not None and saved is not None:
+        or_end(partial(approval.write, save, saved))
+    finish("preview", done, as_json=json)
 
 
 @app.command(epilog=_CODES)
@@ -90,13 +115,19 @@ def up(
     parallel: Parallel = PARALLEL,
     *,
     refresh: Refresh = False,
+    approved: Approved = None,
+    outside_window: OutsideWindow = False,
     yes: Yes = False,
     json: AsJson = False,
 ) -> NoReturn:
     """Make it so. Each stack is previewed first, and what that refuses is refused before anything changes."""
-    choice = choose_or_end(names, label, changed_since, shard, ask_for_names=True)
+    choice = choose_or_end(names, label, changed_since, shard, ask_for_names=not approved)
+    approvals = or_end(partial(approval.read, approved)) if approved else None
+    if approvals is not None:
+        choice = approval.among_approved(choice, approvals, names)
     confirm(choice, yes=yes)
-    carry_out("up", choice, partial(operations.up, refresh=refresh), parallel, as_json=json)
+    work = partial(operations.up, refresh=refresh, approved=approvals, outside_window=outside_window)
+    carry_out("up", choice, work, parallel, as_json=json)
 
 
 @app.command(epilog=_CODES)
@@ -132,6 +163,9 @@ def check(
 app.command(epilog=_CODES)(compare)
 app.command(epilog=_CODES)(doctor)
 app.command(epilog=_CODES)(onboard)
+app.command(epilog=_CODES)(offboard)
+app.command(epilog=_CODES)(rotate)
+app.command(epilog=_CODES)(report)
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamic_providers.errors import ManagedError
+from fleet.effects.severity import Severity, rank
 from fleet.outcome import DIFFERENT, NOTHING, WRONG, State
 from fleet.words import MARKS, elapsed, few, many
 from mail_check.markdown import text
@@ -82,13 +83,16 @@ def code(results: Iterable[Result]) -> int:
 
 
 def headline(result: Result) -> str:
-    """`drift: 1 error, 2 drift, 97 same`."""
+    """`drift: 1 error, 2 drift (1 stops mail), 97 same`."""
     if not result.stacks:
         why = "did not run; see the log" if result.code == WRONG else "no stack is chosen"
         return f"{result.command}: {why}"
     counts = Counter(State(one["state"]) for one in result.stacks)
     worst_first = sorted(counts, key=lambda state: -_ORDER[state])
-    return f"{result.command}: {', '.join(f'{counts[state]} {state}' for state in worst_first)}"
+    stopping = sum(one.get("severity") == Severity.STOPS for one in result.stacks)
+    worse = f" ({stopping} {'stops' if stopping == 1 else 'stop'} mail)" if stopping else ""
+    told = (f"{counts[state]} {state}{worse if state is State.DRIFT else ''}" for state in worst_first)
+    return f"{result.command}: {', '.join(told)}"
 
 
 def _sum(one: Result, other: Result) -> Result:
@@ -105,7 +109,7 @@ def _section(result: Result) -> Iterator[str]:
     yield from (f"## {headline(result)}", "")
     for note in dict.fromkeys(result.notes):
         yield from (f"Note: {text(note)}", "")
-    rows = sorted(result.stacks, key=lambda one: (-_ORDER[State(one["state"])], one["stack"]))
+    rows = sorted(result.stacks, key=lambda one: (-_ORDER[State(one["state"])], rank(one), one["stack"]))
     loud = [one for one in rows if State(one["state"]) not in _QUIET]
     if loud:
         yield from ("| stack | | what | time |", "|---|---|---|---:|")
@@ -142,6 +146,9 @@ def _details(stack: Mapping[str, Any]) -> Iterator[str]:
     for step in stack["steps"]:
         attributes = f": {', '.join(map(text, step['attributes']))}" if step["attributes"] else ""
         yield f"- `{_SIGNS.get(step['op'], '±')}` {text(step['name'])}{attributes}"
+    for one in stack.get("drift", ()):
+        what = ": ".join(part for part in (one["what"], one["attribute"], one["because"]) if part)
+        yield f"- **{text(one['severity'])}**: {text(what)}"
     for found in stack["findings"]:
         fix = f". {found['fix'][0].upper()}{found['fix'][1:]}" if found["fix"] else ""
         yield f"- {found['level']}: {text(found['check'])}: {text(found['says'] + fix)}"

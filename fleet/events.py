@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamic_providers.errors import PROJECT, clean
+from dynamic_providers.observation import QUIET
+from dynamic_providers.observing import FOUND
 
 _NO_CHANGE = ("same", "read", "refresh", "read-discard")
 _SEVERITIES = {"info": "info", "info#err": "info", "warning": "warning", "error": "error"}
@@ -22,7 +24,7 @@ _SETTINGS = "settings of this stack: "
 _NOISE = re.compile(
     r"(preview|update|refresh) failed"
     r"|resource registration failed"
-    r"|an unhandled error occurred: Program (exited|failed).*"
+    r"|an unhandled error occurred: [Pp]rogram (exited|failed).*"
     r"|Running program .* failed with an unhandled exception:?"
     r"|the program exited with .*"
 )
@@ -34,7 +36,8 @@ class Step:
     """What is done, or would be done, to one resource.
 
     `attributes`: what differs, as the engine names it; none of them may mean a difference inside a secret.
-    `old` and `new` are the inputs, secrets masked: what an approval is about. No part of any output.
+    `old` and `new` are the inputs, secrets masked: what an approval is about. No part of any output, but
+    `seen`: what one that only looks (`mode: observe`) finds wrong now, and did not before.
     """
 
     op: str
@@ -43,6 +46,7 @@ class Step:
     attributes: tuple[str, ...] = ()
     old: Mapping[str, Any] = field(default_factory=dict, repr=False)
     new: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    seen: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
 
     @property
     def changes(self) -> bool:
@@ -156,7 +160,14 @@ def _step(metadata: Mapping[str, Any]) -> Step:
         attributes=tuple(differing),
         old=old.get("inputs") or {},
         new=new.get("inputs") or {},
+        seen=tuple(row for row in _found(new) if row not in _found(old) and row["state"] not in QUIET),
     )
+
+
+def _found(side: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """What one that only looks keeps as an output: an Observation each."""
+    found = (side.get("outputs") or {}).get(FOUND)
+    return found if isinstance(found, list) else []
 
 
 def _name(urn: str) -> str:

@@ -49,7 +49,7 @@ def failure(stack: str, ran: Ran) -> tuple[State, str]:
         return State.ERROR, f"interrupted. {done}"
     for line in _errors(ran.ended.errors):
         report.say("error", line)
-    told = "\n".join(line.text for line in report.errors)
+    told = "\n".join(dict.fromkeys(line.text for line in report.errors))  # several resources, one commit
     for one in KNOWN:
         if found := one.match.search(told):
             who = found.groupdict().get("who")

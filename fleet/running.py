@@ -43,9 +43,11 @@ def run(
     parallel: int,
     watcher: Watcher,
     children: Children,
+    tenants_first: bool = False,
 ) -> list[Outcome]:
     """Do the work for all stacks; their outcomes in the order of the stacks."""
-    return asyncio.run(_Run(work, parallel, watcher, children).all_of(stacks))
+    in_groups = groups(stacks, tenants_first=tenants_first)
+    return asyncio.run(_Run(work, parallel, watcher, children).all_of(stacks, in_groups))
 
 
 class _Run:
@@ -54,12 +56,14 @@ class _Run:
         self._places = asyncio.Semaphore(parallel)
         self._outcomes: dict[str, Outcome] = {}
 
-    async def all_of(self, stacks: Sequence[StackFile]) -> list[Outcome]:
+    async def all_of(
+        self, stacks: Sequence[StackFile], in_groups: Sequence[Sequence[StackFile]]
+    ) -> list[Outcome]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         try:
-            await asyncio.gather(*(self._one_after_the_other(group) for group in groups(stacks)))
+            await asyncio.gather(*(self._one_after_the_other(group) for group in in_groups))
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)

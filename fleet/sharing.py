@@ -36,10 +36,11 @@ class Shard:
         return [one for one in stacks if one.name in mine]
 
 
-def groups(stacks: Sequence[StackFile]) -> list[list[StackFile]]:
+def groups(stacks: Sequence[StackFile], *, tenants_first: bool = False) -> list[list[StackFile]]:
     """The stacks in groups that share no gateway with each other, the largest group first.
 
-    In a group, the gateway's own stack comes before its tenants', which ask whether it has done its part.
+    In a group, the gateway's own stack comes before its tenants', which ask whether it has done its part;
+    `tenants_first`: after them, since it cannot go before.
     """
     found: list[tuple[set[str], list[StackFile]]] = []
     for stack in stacks:
@@ -48,5 +49,8 @@ def groups(stacks: Sequence[StackFile]) -> list[list[StackFile]]:
             found.remove(other)
             mine = (mine[0] | other[0], [*other[1], *mine[1]])
         found.append(mine)
-    in_order = [sorted(group, key=lambda one: (one.kind != "gateway", one.name)) for _, group in found]
+    in_order = [
+        sorted(group, key=lambda one: ((one.kind == "gateway") == tenants_first, one.name))
+        for _, group in found
+    ]
     return sorted(in_order, key=lambda group: (-len(group), group[0].name))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet.effects.severity import rank
 from fleet.outcome import Outcome, State, exit_code
 from fleet.stacks import StackFile
 from fleet.words import MARKS, elapsed, many
@@ -102,6 +103,10 @@ def _details(one: Outcome, console: Console) -> None:
         console.print(f"    {_SIGNS.get(step.op, '±')} {step.name}{attributes}", markup=False, soft_wrap=True)
     if len(one.steps) > _STEPS:
         console.print(f"    … and {len(one.steps) - _STEPS} more", markup=False)
+    for found in one.more.get("drift", ())[:_STEPS]:
+        what = ": ".join(text for text in (found["what"], found["attribute"]) if text)
+        told_so = f"    {found['severity']}: {what}: {found['because']}"
+        console.print(told_so, markup=False, soft_wrap=True)
     told = [line for line in one.lines if line.text in one.says]
     for line in one.lines:
         if line not in told:
@@ -120,7 +125,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     if folded:
         mark = MARKS[State.SAME]
         table.add_row(many(len(same), "stack"), f"{mark.sign} same", "nothing to do", "", style=mark.style)
-    for one in sorted(outcomes, key=lambda one: (_ORDER[one.state], one.stack)):
+    for one in sorted(outcomes, key=lambda one: (_ORDER[one.state], -rank(one.more), one.stack)):
         if folded and one.state is State.SAME:
             continue
         mark = MARKS[one.state]

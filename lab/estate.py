@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -54,8 +54,9 @@ class Estate:
     `switches` are attributes of the gateway or of the tenant's `Switches`; `reset` goes back to them.
     `ports` fixes local ports by host name (the tenant's is called «tenant»); all others are free ones.
     `second_tenant`: another tenant uses the same gateway; it is `second`, and finds its own side by
-    `second_environment`. `more_gateways`: so many further gateways of the same release, not clustered, each
-    with a configuration and switches of its own: `others`.
+    `second_environment`. `more_tenants`: further ones, the last of `tenants`; `environment_of` tells the side
+    of each, and `lab.many` gives them names in DNS. `more_gateways`: so many further gateways of the same
+    release, not clustered, each with a configuration and switches of its own: `others`.
     `gateway_in_spf`: whether the domains' SPF records name the gateways already.
     """
 
@@ -67,6 +68,7 @@ class Estate:
         journal: Journal | None = None,
         ports: Mapping[str, int] | None = None,
         second_tenant: bool = False,
+        more_tenants: Sequence[Organization] = (),
         more_gateways: int = 0,
         gateway_in_spf: bool = True,
         **switches: Any,
@@ -88,15 +90,18 @@ class Estate:
         organization = CONTOSO if release.cluster else BCE_DEMO
         self.tenant = self._tenant(folder, organization, tenant_port)
         self.second = self._tenant(folder / "second", FABRIKAM, 0) if second_tenant else None
+        further = tuple(self._tenant(folder / one.initial_domain, one, 0) for one in more_tenants)
+        self.tenants = (self.tenant, *((self.second,) if self.second else ()), *further)
+        """The tenant, the second one if there is one, and those that are further ones."""
         self.others = tuple(
             LabGateway(another_gateway(release, number), self.journal, folder)
             for number in range(1, more_gateways + 1)
         )
-        self.mail = self.gateway.connect(self.network, self.certificates.server_context)
+        served, shown = self.certificates.server_context, self.certificates.client_context
+        self.mail = self.gateway.connect(self.network, served, identities=shown)
         for other in self.others:
-            other.connect(self.network, self.certificates.server_context)
-        self.connect_file = folder / "connect.json"
-        self.second_connect_file = folder / "second" / "connect.json"
+            other.connect(self.network, served, identities=shown)
+        self.connect_file = self.tenant.folder / "connect.json"
         self.known_hosts = folder / "known_hosts"
         self._switches = switches
         self._running = ExitStack()
@@ -156,20 +161,29 @@ class Estate:
         return (self.gateway, *self.others)
 
     @property
-    def tenants(self) -> tuple[LabTenant, ...]:
-        """The tenant, and the second one if there is one."""
-        return (self.tenant,) if self.second is None else (self.tenant, self.second)
-
-    @property
     def environment(self) -> dict[str, str]:
         """What a run against this lab needs in its environment; the CA goes into the stack's caBundle."""
-        return self._environment(self.connect_file, self.tenant)
+        return self.environment_of(self.tenant)
 
     @property
     def second_environment(self) -> dict[str, str]:
         """The same for a stack of the second tenant."""
         assert self.second is not None, "an estate with second_tenant=True has one"
-        return self._environment(self.second_connect_file, self.second)
+        return self.environment_of(self.second)
+
+    def environment_of(self, tenant: LabTenant) -> dict[str, str]:
+        """The same for a stack of one of the tenants."""
+        wanted = {
+            "M365SE_CONNECT": str((tenant.folder / "connect.json").resolve()),
+            "GATEWAY_PASSWORD": self.gateway.password,
+            "AZURE_CLIENT_SECRET": tenant.client_secret,
+            "OUTBOUND_SECRET": OUTBOUND_SECRET,
+            "DNS_TSIG_SECRET": PRACTICE_TSIG,
+            "PROBE_IMAP_PASSWORD": PROBE_PASSWORD,
+        }
+        if self.gateway.jump is not None:
+            wanted["GATEWAY_KEY_FILE"] = str(self.gateway.jump.private_key_path.resolve())
+        return wanted
 
     @property
     def ca_file(self) -> Path:
@@ -216,25 +230,7 @@ class Estate:
             else:
                 raise TypeError(f"neither gateway nor tenant has a switch «{name}»")
 
-    def _environment(self, connect_file: Path, tenant: LabTenant) -> dict[str, str]:
-        wanted = {
-            "M365SE_CONNECT": str(connect_file.resolve()),
-            "GATEWAY_PASSWORD": self.gateway.password,
-            "AZURE_CLIENT_SECRET": tenant.client_secret,
-            "OUTBOUND_SECRET": OUTBOUND_SECRET,
-            "DNS_TSIG_SECRET": PRACTICE_TSIG,
-            "PROBE_IMAP_PASSWORD": PROBE_PASSWORD,
-        }
-        if self.gateway.jump is not None:
-            wanted["GATEWAY_KEY_FILE"] = str(self.gateway.jump.private_key_path.resolve())
-        return wanted
-
     def _write_connect_files(self) -> None:
-        self._write_connections(self.connect_file, self.tenant)
-        if self.second is not None:
-            self._write_connections(self.second_connect_file, self.second)
-
-    def _write_connections(self, file: Path, tenant: LabTenant) -> None:
         """Names and addresses, and the local ports behind them, as M365SE_CONNECT wants them."""
         found: dict[str, dict[str, object]] = {}
         for (address, port), local_port in self.network.known().items():
@@ -246,10 +242,11 @@ class Estate:
                 found[member.host.lower()] = _behind(member.local_port)
         if self.gateway.jump is not None:
             found[self.gateway.jump.host.lower()] = _behind(self.gateway.jump.local_port)
-        found |= {f"{host}:443": _behind(tenant.port) for host in tenant.hosts}
-        fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(file)  # whoever reads it sees the old one or the new one
+        for tenant in self.tenants:
+            own = {f"{host}:443": _behind(tenant.port) for host in tenant.hosts}
+            fresh = tenant.folder / "connect.new"
+            fresh.write_text(json.dumps(found | own, indent=2) + "\n", encoding="utf-8")
+            fresh.replace(tenant.folder / "connect.json")  # whoever reads it sees the old one or the new one
 
     def _host_keys(self) -> str:
         from lab.gateway.keys import host_key

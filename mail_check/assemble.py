@@ -49,6 +49,12 @@ def assemble(
     )
 
 
+def _sparing(settings: Settings) -> tuple[str, ...]:
+    """What keeps Microsoft's filter from what the gateway has filtered."""
+    said = {"sclRule": (f"Rule {settings.names.inbound_rule}",), "enhancedFiltering": ("Enhanced Filtering",)}
+    return said.get(settings.inbound.spam_bypass, ())
+
+
 def places(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What is set at each station of the drawn path, in short."""
     names, gateway = settings.names, settings.gateway
@@ -60,7 +66,7 @@ def places(settings: Settings) -> dict[str, tuple[str, ...]]:
             f"RAT: {some(settings.domains, _NAMED)}",
             f"SMTP route: {some(hosts, _NAMED)}",
         ),
-        "inbound.tenant": (f"Connector {names.inbound_connector}", f"Rule {names.inbound_rule}"),
+        "inbound.tenant": (f"Connector {names.inbound_connector}", *_sparing(settings)),
         "inbound.inbox": (settings.checks.mailbox,) if settings.checks else (),
     }
     if settings.outbound.smart_hosts:

@@ -10,8 +10,31 @@ from mail_check.wanted import CONNECTORS, RULES, WantedObject
 
 def tenant(settings: Settings) -> Iterator[WantedObject]:
     """Rows a and b."""
+    if settings.inbound.spam_bypass == "sclRule":
+        yield _rule(settings)
+    yield _connector(settings)
+    if settings.allowed_addresses:
+        yield _allowed(settings)
+
+
+def _allowed(settings: Settings) -> WantedObject:
+    """The connection filter; no row of the guide's."""
+    return WantedObject(
+        row="-",
+        side="tenant",
+        place="Defender portal > Policies & rules > Anti-spam policies",
+        kind="Connection filter policy",
+        name="Default",
+        attributes={"Always allow messages from": ", ".join(settings.allowed_addresses)},
+        kind_on_record=("exchange:ConnectionFilter",),
+        wanted={"allowed": {one: {} for one in settings.allowed_addresses}},
+    )
+
+
+def _rule(settings: Settings) -> WantedObject:
+    """Row a."""
     addresses, names = ", ".join(settings.sender_addresses), settings.names
-    yield WantedObject(
+    return WantedObject(
         row="a",
         side="tenant",
         place=RULES,
@@ -31,8 +54,16 @@ def tenant(settings: Settings) -> Iterator[WantedObject]:
             "mode": "Enforce",
         },
     )
-    allowed = settings.inbound.allowed_senders
-    yield WantedObject(
+
+
+def _connector(settings: Settings) -> WantedObject:
+    """Row b."""
+    names, allowed, skipped = settings.names, settings.inbound.allowed_senders, settings.skipped_hops
+    enhanced = settings.inbound.spam_bypass == "enhancedFiltering"
+    certificate = settings.certificate
+    addresses = (*settings.sender_addresses, *allowed)
+    known = f"IP address: {', '.join(settings.sender_addresses)}"
+    return WantedObject(
         row="b",
         side="tenant",
         place=CONNECTORS,
@@ -40,15 +71,19 @@ def tenant(settings: Settings) -> Iterator[WantedObject]:
         name=names.inbound_connector,
         attributes={
             "Mail flow scenario": "From: Partner organization, to: Office 365",
-            "Identify the partner by": f"IP address: {addresses}",
+            "Identify the partner by": f"certificate: {certificate}" if certificate else known,
             **({"Also allowed": ", ".join(allowed)} if allowed else {}),
             "Security restrictions": "Reject messages if they aren't encrypted using TLS",
+            **({"Enhanced Filtering skips": ", ".join(skipped) or "the last hop"} if enhanced else {}),
             "Status": "On",
         },
         kind_on_record=("exchange:InboundConnector",),
         key=("name", names.inbound_connector),
         wanted={
-            "senderIpAddresses": (*settings.sender_addresses, *allowed),
+            **(
+                {"tlsSenderCertificateName": certificate} if certificate else {"senderIpAddresses": addresses}
+            ),
+            **({"efSkipIps": skipped} if skipped else {"efSkipLastIp": True} if enhanced else {}),
             "requireTls": True,
             "enabled": True,
         },

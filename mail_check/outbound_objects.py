@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from components.context import HEADER
 from components.relay import COMMENT
 from components.settings import Settings
-from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
+from dynamic_providers.exchange.inbound_connector import TO_ADDRESSES, TO_CERTIFICATE, restriction
 from mail_check.wanted import BY_SHARED_GATEWAY, CONNECTORS, RULES, WantedObject
 
+_TLS = {
+    "encryptionOnly": "Always use TLS, any digital certificate",
+    "certificateValidation": "Always use TLS, issued by a trusted certificate authority (CA)",
+    "domainValidation": "Always use TLS, issued by a trusted certificate authority (CA), for the name",
+}
+_REJECTS = {
+    TO_ADDRESSES: "Reject messages if they aren't sent from within this IP address range",
+    TO_CERTIFICATE: "Reject messages if the subject name of the certificate doesn't match this domain name",
+}
 _SWITCH = {True: "On", False: "Off"}
 
 
@@ -26,7 +35,7 @@ def relay(settings: Settings) -> Iterator[WantedObject]:
         attributes={
             "Order": "1",
             "Policy": names.mail_flow_policy,
-            "Sender": MICROSOFT_SENDERS,
+            "Sender": settings.microsoft_senders,
             "Comment": COMMENT,
         },
         kind_on_record=("gateway:SenderGroup",),
@@ -61,7 +70,8 @@ def tenant(settings: Settings, smart_hosts: tuple[str, ...]) -> Iterator[WantedO
             "Mail flow scenario": "From: Office 365, to: Partner organization",
             "Use of connector": "Only when I have a transport rule set up that redirects messages to it",
             "Routing": f"Route email messages through these smart hosts: {', '.join(smart_hosts)}",
-            "Security restrictions": "Always use TLS, any digital certificate",
+            "Security restrictions": _TLS[outbound.tls]
+            + (f" {outbound.tls_domain}" if outbound.tls_domain else ""),
             "Status": "On",
         },
         kind_on_record=("exchange:OutboundConnector",),
@@ -69,7 +79,8 @@ def tenant(settings: Settings, smart_hosts: tuple[str, ...]) -> Iterator[WantedO
         wanted={
             "smartHosts": smart_hosts,
             "isTransportRuleScoped": True,
-            "tlsSettings": "EncryptionOnly",
+            "tlsSettings": outbound.tls_settings or "EncryptionOnly",
+            **({"tlsDomain": outbound.tls_domain} if outbound.tls_domain else {}),
             "enabled": True,
         },
     )
@@ -109,6 +120,7 @@ def tenant(settings: Settings, smart_hosts: tuple[str, ...]) -> Iterator[WantedO
 def message_filter(settings: Settings) -> WantedObject:
     """Row l."""
     names, count = settings.names, len(settings.outbound.accepted_secrets())
+    mismatch = settings.outbound.mismatch
     return WantedObject(
         row="l",
         side="gateway",
@@ -118,7 +130,7 @@ def message_filter(settings: Settings) -> WantedObject:
         attributes={
             "If": f'sendergroup == "^{names.sender_group}$"',
             f"If {HEADER} is right": f'strip-header("{HEADER}")',
-            "Else": "drop()",
+            "Else": "drop()" if mismatch == "drop" else 'quarantine("Policy")',
             "Values that are right": f"{count}, secret",
         },
         kind_on_record=("gateway:OutboundFilter",),
@@ -146,7 +158,7 @@ def ciphers(settings: Settings) -> WantedObject:
 
 def lock_down(settings: Settings) -> WantedObject:
     """The side entrance; no row of the guide's."""
-    closed = settings.lockdown == "closed"
+    closed, by = settings.lockdown == "closed", restriction(settings.certificate)
     return WantedObject(
         row="-",
         side="tenant",
@@ -154,9 +166,9 @@ def lock_down(settings: Settings) -> WantedObject:
         kind="Lock-down",
         name=settings.names.inbound_connector,
         attributes={
-            "Reject messages if they aren't sent from within this IP address range": _SWITCH[closed],
+            _REJECTS[by]: _SWITCH[closed],
             "RejectDirectSend": _SWITCH[closed],
         },
         kind_on_record=("exchange:LockDown",),
-        wanted={"restrictDomainsToIpAddresses": closed, "rejectDirectSend": closed},
+        wanted={by: closed, "rejectDirectSend": closed},
     )

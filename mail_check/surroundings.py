@@ -8,6 +8,8 @@ from typing import Any
 
 from components.settings import Settings
 from dynamic_providers.dns.voices import Voice, listen
+from dynamic_providers.exchange.inbound_connector import restriction
+from dynamic_providers.exchange.secret_rotation import SINCE
 from mail_check.report import SECRET_DAYS, LockDownView, MxSeen, MxView, Passer, PointsAt, SecretAge
 from mail_check.state import Recorded, moment
 
@@ -60,19 +62,28 @@ def _plain(host: str) -> str:
 
 
 def secret_age(on_record: Iterable[Recorded], now: datetime, limit: int = SECRET_DAYS) -> SecretAge | None:
-    """Bounds of the age of the header's secret; None where nothing that holds it is on record.
+    """Bounds of the age of the header's secret; None where nothing that holds it is on record."""
+    holders = [one for one in on_record if _holds_secret(one)]
+    since, before = secret_since(holders)
+    if before is None:
+        return None
+    at_least = _days(now - (since or before))
+    created = [one.created for one in holders if one.created]  # before that we cannot have set it
+    first = since or min(created, default=None)
+    return SecretAge(
+        at_least=at_least, at_most=max(at_least, _days(now - first)) if first else None, limit=limit
+    )
 
-    A change of it writes to each of those that hold it, so it is no younger than the last write to any one;
-    and we cannot have set it before we made them.
+
+def secret_since(on_record: Iterable[Recorded]) -> tuple[datetime | None, datetime | None]:
+    """Since when we know the header's secret, which `SecretRotation` keeps; and before when it was set.
+
+    A state from before that was kept tells only the latter: a change of it writes to each of those that hold
+    it, so it is no younger than the last write to any one.
     """
     holders = [one for one in on_record if _holds_secret(one)]
-    written = [one.written for one in holders if one.written]
-    created = [one.created for one in holders if one.created]
-    if not written:
-        return None
-    at_least = _days(now - min(written))
-    at_most = max(at_least, _days(now - min(created))) if created else None
-    return SecretAge(at_least=at_least, at_most=at_most, limit=limit)
+    since = next(filter(None, (moment(one.properties.get(SINCE)) for one in holders)), None)
+    return since, min((one.written for one in holders if one.written), default=None)
 
 
 def _holds_secret(one: Recorded) -> bool:
@@ -92,7 +103,8 @@ def lock_down(
     `passers`: who was just seen to; None where nobody looked, then those that are on record count.
     """
     known = tuple(on_record)
-    shut = any(one.kind == "exchange:LockDown" and one.properties.get(_RESTRICTION) is True for one in known)
+    by = restriction(settings.certificate)
+    shut = any(one.kind == "exchange:LockDown" and one.properties.get(by) is True for one in known)
     looked = [one.properties for one in known if one.kind == "exchange:PastTheGateway"]
     if passers is None and looked:
         passers = passers_of(looked[0].get("senders", ()))
@@ -101,9 +113,6 @@ def lock_down(
         state="right" if shut == (settings.lockdown == "closed") else "drift",
         passers=None if passers is None else tuple(passers),
     )
-
-
-_RESTRICTION = "restrictDomainsToIpAddresses"
 
 
 def passers_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Passer, ...]:

@@ -13,8 +13,16 @@ _LONGEST = 2000
 
 def seen(text: str) -> str:
     r"""The text with control characters, and those that turn its direction, as `\u202e`; no known secret."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", redact(cut))
+    return visible(redact(_cut(text)))
+
+
+def visible(text: str) -> str:
+    """The same of a text that holds no secret for certain."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", _cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def one_line(text: str) -> str:

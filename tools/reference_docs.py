@@ -9,7 +9,7 @@ from components.settings import FROM_ENVIRONMENT, STAND_INS
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
 from tools.resources_page import resources_page
-from tools.settings_schema import description, sections
+from tools.settings_schema import sections
 
 TARGET = Path("docs/reference")
 
@@ -19,8 +19,7 @@ Made by `python -m tools.reference_docs` from `components/settings.py`; change i
 
 A stack file, `stacks/Pulumi.<customer>-<environment>.yaml`, holds these under `config:`, each
 with `{NAMESPACE}:` before it. Editors that know JSON Schema check it with
-`stacks/settings.schema.json`. All mistakes are reported at once, before any connection is opened. What is
-«not available yet» is refused, never ignored.
+`stacks/settings.schema.json`. All mistakes are reported at once, before any connection is opened.
 """
 
 
@@ -56,7 +55,7 @@ def _section(place: str, model: type[Model]) -> str:
         key = key_of(name, field)
         default = "needed" if field.is_required() else _default(own["properties"][key])
         lines.append(
-            f"| `{key}` | {_value(own['properties'][key])} | {default} | {description(field)} |".replace(
+            f"| `{key}` | {_value(own['properties'][key])} | {default} | {field.description} |".replace(
                 "\n", " "
             )
         )

@@ -9,10 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from components.model_walk import key_of, part_of
-from components.setting_types import NotYet
 from components.settings import FROM_ENVIRONMENT, STAND_INS, Settings, SharedGatewaySettings
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
@@ -32,16 +29,6 @@ def sections(model: type[Model] = Settings, place: str = "") -> Iterator[tuple[s
             yield from sections(part.model, here + {"one": "", "list": "[]", "map": ".<name>"}[part.shape])
 
 
-def description(field: FieldInfo) -> str:
-    """What a setting is, and what of it is not available yet."""
-    said = field.description or ""
-    for marker in field.metadata:
-        if isinstance(marker, NotYet):
-            words = ", ".join(str(value).lower() if value is True else str(value) for value in marker.values)
-            said += f" Not available yet: {words}." if words else " Not available yet."
-    return said
-
-
 def stack_schema() -> Schema:
     """The schema of a whole stack file."""
     settings = Settings.model_json_schema(by_alias=True, mode="validation")
@@ -53,7 +40,7 @@ def stack_schema() -> Schema:
         }
         schema["required"] = sorted(set(schema.get("required", [])) - from_environment)
         for name, field in model.model_fields.items():
-            schema["properties"][key_of(name, field)]["description"] = description(field)
+            schema["properties"][key_of(name, field)]["description"] = field.description or ""
     config = {
         "type": "object",
         "properties": {f"{NAMESPACE}:{key}": one for key, one in settings["properties"].items()},

@@ -1,22 +1,26 @@
-"""The primary server of a zone: its MX set of one name, read and replaced by RFC 2136, signed with TSIG."""
+"""The primary server of a zone: MX set and TXT records of a name, read and replaced by RFC 2136, signed."""
 
 import contextlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataset
 import dns.rdatatype
+import dns.rrset
 import dns.tsig
 import dns.update
 
 from dynamic_providers.connections import NotConfigured
 from dynamic_providers.dns import mx_set, wire
 from dynamic_providers.dns.connection import DnsConnection, dns_connection, tsig_key
-from dynamic_providers.dns.resolver import Kind, plain_name, read_answer
+from dynamic_providers.dns.resolver import Answer, Kind, plain_name, read_answer
 from dynamic_providers.dns.wire import (
     BrokenAnswer,
     LookUpFailed,
@@ -47,6 +51,25 @@ class HasAlias(ManagedError):
     """A CNAME stands at the name, so no MX can."""
 
 
+@dataclass(frozen=True)
+class Texts:
+    """All TXT records of a name, each as its strings; they have one TTL. A condition names them all."""
+
+    records: tuple[tuple[str, ...], ...]
+    ttl: int
+
+    def answer_size(self, name: dns.name.Name, instead: Mapping[tuple[str, ...], tuple[str, ...]]) -> int:
+        """Bytes of an answer with them, some replaced."""
+        kept = tuple(instead.get(one, one) for one in self.records)
+        answer = dns.message.make_response(dns.message.make_query(name, "TXT"))
+        answer.answer.append(dns.rrset.from_rdata_list(name, self.ttl, [_text(one) for one in kept]))
+        return len(answer.to_wire())
+
+    def rdataset(self) -> dns.rdataset.Rdataset:
+        """As an update's condition, which has no TTL (RFC 2136, 2.4.2)."""
+        return dns.rdataset.from_rdata_list(0, [_text(one) for one in self.records])
+
+
 class Primary:
     """One server and one key. Every answer must be signed, and a read must be authoritative."""
 
@@ -59,14 +82,26 @@ class Primary:
 
     def read(self, domain: str) -> Entry | None:
         """The domain's MX set in normal form, TTL included; None where it has none."""
-        answer = read_answer(self._ask(domain, "MX"), domain, "MX", self._server)
+        answer = self._read(domain, "MX", self._ask(domain, "MX"))
+        return mx_set.entry(answer) if answer.records else None
+
+    def texts(self, domain: str) -> Texts:
+        """The domain's TXT records, in strings as they are kept."""
+        message = self._ask(domain, "TXT")
+        answer = self._read(domain, "TXT", message)
+        sets = [one for one in message.answer if one.rdtype == dns.rdatatype.TXT]
+        found = tuple(tuple(_plain(part) for part in record.strings) for one in sets for record in one)
+        return Texts(tuple(sorted(found)), answer.ttl)
+
+    def _read(self, domain: str, kind: Kind, message: dns.message.Message) -> Answer:
+        answer = read_answer(message, domain, kind, self._server)
         if answer.alias:
             raise HasAlias(
-                f"{domain} has a CNAME to {answer.alias}, and beside a CNAME no MX can stand (RFC 1034)",
+                f"{domain} has a CNAME to {answer.alias}, and beside a CNAME no {kind} can stand (RFC 1034)",
                 where=self.name,
-                fix="replace the CNAME by address records in the zone, or set the MX where it leads",
+                fix=f"replace the CNAME by address records in the zone, or set the {kind} where it leads",
             )
-        return mx_set.entry(answer) if answer.records else None
+        return answer
 
     def replace(self, domain: str, was: Entry | None, then: Entry | None) -> None:
         """Replace the MX set in one step, if it is still what was read; no other record is touched."""
@@ -80,17 +115,31 @@ class Primary:
             update.delete(name, "MX")
         else:
             update.replace(name, _rdataset(then, ttl=int(then["ttl"])))
+        self._update(update, domain, "MX", lambda: self.read(domain) == then)
+
+    def replace_text(self, domain: str, texts: Texts, was: tuple[str, ...], then: tuple[str, ...]) -> None:
+        """Replace one TXT record in one step, if all of them are still what was read."""
+        update = dns.update.UpdateMessage(self.zone(domain), keyring=self._key)
+        name = dns.name.from_text(domain)
+        update.present(name, texts.rdataset())
+        update.delete(name, _text(was))
+        update.add(name, texts.ttl, _text(then))
+        self._update(update, domain, "TXT record", lambda: then in self.texts(domain).records)
+
+    def _update(
+        self, update: dns.update.UpdateMessage, domain: str, what: str, is_done: Callable[[], bool]
+    ) -> None:
         try:
             answer = self._send(update, f"an update of {domain}")
         except (ServerSilent, ServerUnreachable, BrokenAnswer) as error:
-            self._require_effect(domain, then, error)
+            self._require_effect(domain, is_done, error)
         else:
-            self._require_done(answer.rcode(), domain)
+            self._require_done(answer.rcode(), domain, what)
 
-    def _require_effect(self, domain: str, then: Entry | None, error: LookUpFailed) -> None:
+    def _require_effect(self, domain: str, is_done: Callable[[], bool], error: LookUpFailed) -> None:
         """Look whether an update took effect, whose answer did not come."""
         with contextlib.suppress(LookUpFailed):  # then the first one is what to tell
-            if self.read(domain) == then:
+            if is_done():
                 return
         raise type(error)(
             f"the update of {domain} was sent, and {error.what}: it is not known whether it takes effect",
@@ -157,12 +206,12 @@ class Primary:
             fix="name the zone's primary in dns.server",
         )
 
-    def _require_done(self, code: int, domain: str) -> None:
+    def _require_done(self, code: int, domain: str, kind: str) -> None:
         if code == dns.rcode.NOERROR:
             return
         named = dns.rcode.to_text(dns.rcode.Rcode(code))
         if code in (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN):
-            raise ChangedMeanwhile(f"the MX of {domain} is no longer what was read", where=self.name)
+            raise ChangedMeanwhile(f"the {kind} of {domain} is no longer what was read", where=self.name)
         if code == dns.rcode.SERVFAIL:
             raise ServerFailed(
                 f"it failed on the update of {domain} (SERVFAIL)",
@@ -170,12 +219,12 @@ class Primary:
                 fix="look at its log: often it may not write the zone's journal",
             )
         what, fix = _REFUSALS.get(code, ("it does not do updates", "look at its log"))
-        raise UpdateRefused(f"{domain}: {what} ({named})", where=self.name, fix=fix)
+        raise UpdateRefused(f"{domain}: {what.format(kind=kind)} ({named})", where=self.name, fix=fix)
 
 
 _REFUSALS = {
     int(dns.rcode.REFUSED): (
-        "our key may not change its MX",
+        "our key may not change its {kind}",
         "allow it in the zone's update-policy, see docs/dns.md",
     ),
     int(dns.rcode.NOTAUTH): (
@@ -183,6 +232,24 @@ _REFUSALS = {
         "name the primary in dns.server, and look at dns.zone",
     ),
 }
+
+
+def _text(strings: tuple[str, ...]) -> dns.rdata.Rdata:
+    quoted = (f'"{_ESCAPED.sub(_escape, one)}"' for one in strings)
+    return dns.rdata.from_text("IN", "TXT", " ".join(quoted))
+
+
+_ESCAPED = re.compile(r'["\\]|[^ -~]')
+
+
+def _escape(found: re.Match[str]) -> str:
+    """As a zone file has it: latin-1 stands for bytes."""
+    return f"\\{ord(found.group()):03}"
+
+
+def _plain(part: bytes) -> str:
+    """Bytes as text, whatever they are: one character each."""
+    return part.decode("latin-1")
 
 
 def _rdataset(found: Mapping[str, Any], *, ttl: int) -> dns.rdataset.Rdataset:

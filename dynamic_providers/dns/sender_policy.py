@@ -6,7 +6,7 @@ With the gateway sending, a record that ends `include:spf.protection.outlook.com
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +14,14 @@ from typing import Any
 import pulumi
 from pydantic import Field
 
-from dynamic_providers import report
+from dynamic_providers import connections, report
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.dns.connection import dns_connection
 from dynamic_providers.dns.dmarc import NO_DMARC, Dmarc, dkim_selectors, dmarc
-from dynamic_providers.dns.resolver import RememberingResolver, Resolver
+from dynamic_providers.dns.resolver import Answer, Kind, RememberingResolver, Resolver
 from dynamic_providers.dns.spf import SpfResult, check_host
+from dynamic_providers.dns.spf_record import is_spf
+from dynamic_providers.dns.spf_text import SpfTerm, added
 from dynamic_providers.dns.wire import LookUpFailed
 from dynamic_providers.entries import Props
 from dynamic_providers.errors import ManagedError
@@ -28,7 +31,6 @@ from dynamic_providers.model import Model
 from dynamic_providers.observation import Observation, State
 from dynamic_providers.observing import Observable
 
-MICROSOFT_INCLUDE = "spf.protection.outlook.com"
 _AT_ONCE = 8
 
 
@@ -43,7 +45,8 @@ class SenderPolicyInputs(Model):
     """Which domains send through which gateway, and from which addresses it delivers.
 
     `acknowledged` domains are only warned of. `allocation`: of a cloud gateway, such as hc1234-56.iphmx.com,
-    under which Cisco publishes its addresses.
+    under which Cisco publishes its addresses. `kept`: terms that are put into the records before mail leaves;
+    the preview judges by what the records are going to be.
     """
 
     gateway: Label
@@ -51,6 +54,7 @@ class SenderPolicyInputs(Model):
     addresses: tuple[SenderAddress, ...] = Field(min_length=1)
     acknowledged: tuple[Domain, ...] = ()
     allocation: HostName | None = None
+    kept: tuple[SpfTerm, ...] | None = None
 
 
 # --- looking ------------------------------------------------------------------------------------------------
@@ -116,11 +120,28 @@ def warnings(policy: Policy) -> Iterable[str]:
         )
     if policy.record and not _may_include_microsoft(policy.record):
         yield (
-            f"{policy.domain}: its SPF record does not include Microsoft ({MICROSOFT_INCLUDE}): keep "
+            f"{policy.domain}: its SPF record does not include Microsoft ({microsoft_include()}): keep "
             "that, since auto-forwards, journals and some reports still leave Microsoft 365 directly"
         )
     if any(one.because == "«+all»" for one in policy.results.values() if one.verdict == "pass"):
         yield f"{policy.domain}: its SPF record ends in +all, so anybody may send for it"
+
+
+def no_dmarc(policy: Policy) -> str:
+    """What is worth knowing of a domain without DMARC, once; empty where it has a policy."""
+    if policy.failed or policy.dmarc.policy:
+        return ""
+    return (
+        f"{policy.domain}: has no DMARC policy (at _dmarc.{policy.domain}), so nobody tells receivers what "
+        "to do with mail that is forged in its name: publish one, with p=none and an address for reports to "
+        "begin with"
+    )
+
+
+def microsoft_include() -> str:
+    """What SPF records include for Microsoft 365, in the cloud of this process's tenant."""
+    given = connections.section("tenant")
+    return CLOUDS[connections.tenant_connection().cloud if given else "worldwide"].spf
 
 
 def _grouped(refused: Mapping[str, SpfResult]) -> str:
@@ -141,7 +162,7 @@ def _advice(policy: Policy, addresses: Iterable[str], allocation: str | None) ->
     else:
         terms = " ".join(f"ip4:{one}" for one in addresses if failing.keys() & set(_each([one])))
     if not policy.record:
-        return f"Publish a TXT record «v=spf1 include:{MICROSOFT_INCLUDE} {terms} -all»"
+        return f"Publish a TXT record «v=spf1 include:{microsoft_include()} {terms} -all»"
     if any(one.verdict == "permerror" for one in failing.values()):
         return f"Repair the record, and add «{terms}» before its «all» (ip4 costs no look-up)"
     where = "before its «redirect»" if "redirect=" in policy.record.lower() else "before its «all»"
@@ -166,8 +187,10 @@ class SenderPolicyProvider(LookingProvider):
     free = frozenset({"allocation"})
 
     def refusals(self, inputs: Props, olds: Props) -> list[str]:
-        policies = _look_at(inputs)
+        policies = _look_at(inputs, inputs.get("kept") or ())
         _warn(policies)
+        for line in () if olds else filter(None, map(no_dmarc, policies)):
+            report.warning(line)
         lines = _refusals(inputs, policies)
         known = olds and self.asked(olds) == self.asked(inputs)
         # What is in force already would not get better by refusing every other change of this stack.
@@ -178,7 +201,7 @@ class SenderPolicyProvider(LookingProvider):
 
     def seen(self, inputs: Props) -> Iterable[Observation]:
         where, acknowledged = str(inputs["gateway"]), inputs["acknowledged"]
-        for domain, line in _refusals(inputs, _look_at(inputs)).items():
+        for domain, line in _refusals(inputs, _look_at(inputs, inputs.get("kept") or ())).items():
             state: State = "noted" if domain in acknowledged else "in the way"
             yield Observation(where, f"SPF of {domain}", "", state, line.removeprefix(f"{domain}: "))
 
@@ -197,8 +220,27 @@ class SenderPolicyProvider(LookingProvider):
         return {**state, "results": _results(policies)}
 
 
-def _look_at(props: Props) -> list[Policy]:
-    resolver = RememberingResolver(dns_connection().resolvers)
+class _WithTerms(Resolver):
+    """The world as it is going to be: with terms in the SPF records of some domains."""
+
+    def __init__(self, world: Resolver, domains: Collection[str], terms: Sequence[str]) -> None:
+        super().__init__(world.servers)
+        self._world, self._domains, self._terms = world, {*domains}, terms
+
+    def ask(self, name: str, kind: Kind) -> Answer:
+        return self._world.ask(name, kind)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self._world.texts(name)
+        if name not in self._domains:
+            return found
+        return tuple("".join(added((one,), self._terms)) if is_spf(one) else one for one in found)
+
+
+def _look_at(props: Props, kept: Sequence[str] = ()) -> list[Policy]:
+    """What receivers read, once `kept` are in the records."""
+    world = RememberingResolver(dns_connection().resolvers)
+    resolver = _WithTerms(world, props["domains"], kept) if kept else world
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         return list(threads.map(lambda domain: look(resolver, domain, props["addresses"]), props["domains"]))
 

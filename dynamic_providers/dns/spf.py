@@ -84,6 +84,16 @@ def check_host(
     return SpfResult(verdict, because, record, run.look_ups)
 
 
+def judge(resolver: Resolver, address: str, domain: str, record: str) -> SpfResult:
+    """The same for a record that the domain does not have yet."""
+    run = _Run(ipaddress.ip_address(address), f"postmaster@{domain}", domain, resolver)
+    try:
+        verdict, because = _check(run, domain, record)
+    except BrokenRecord as error:
+        return SpfResult("permerror", str(error), record, run.look_ups)
+    return SpfResult(verdict, because, record, run.look_ups)
+
+
 def _record(resolver: Resolver, domain: str) -> str | None:
     found = [text for text in resolver.texts(domain) if is_spf(text)]
     if len(found) > 1:

@@ -18,9 +18,9 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from dynamic_providers import engine, report
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.exchange.authority import Authority, Token
-from dynamic_providers.exchange.clouds import CLOUDS
 from dynamic_providers.exchange.errors import (
     AlreadyExists,
     AppRoleMissing,

@@ -1,4 +1,7 @@
-"""The token: from Microsoft Entra by MSAL, by secret, certificate or a pipeline's token, in memory only."""
+"""The token: from Microsoft Entra by MSAL, in memory only.
+
+By secret, certificate, a pipeline's token, or the identity of the machine that we run on.
+"""
 
 import base64
 import json
@@ -12,10 +15,10 @@ from typing import Any, Final
 import msal  # type: ignore[import-untyped]
 import requests
 
-from dynamic_providers.connections import Endpoints, TenantConnection, credential
+from dynamic_providers.clouds import CLOUDS
+from dynamic_providers.connections import LOGINS, Endpoints, TenantConnection, credential
 from dynamic_providers.errors import register_secret
 from dynamic_providers.exchange.certificate import read_certificate
-from dynamic_providers.exchange.clouds import CLOUDS
 from dynamic_providers.exchange.errors import (
     BlockedByPolicy,
     ExpiredSecret,
@@ -36,6 +39,7 @@ from dynamic_providers.exchange.errors import (
 from dynamic_providers.exchange.faults import retry_after
 from dynamic_providers.exchange.federated_token import federated_token
 from dynamic_providers.exchange.json_text import parsed
+from dynamic_providers.exchange.managed_identity import MachineIdentity, require_same
 from dynamic_providers.exchange.transport import Https
 
 _LONGEST: Final = 600  # of what Entra says, in an error
@@ -153,7 +157,7 @@ class Authority:
         self._url = f"{endpoints.authority or f'https://{self._cloud.login}'}/{tenant.id}"
         self._https = https
         self._lock = threading.Lock()
-        self._app: msal.ConfidentialClientApplication | None = None
+        self._app: msal.ConfidentialClientApplication | MachineIdentity | None = None
         self._given: Token | None = None
         self._trouble: tuple[float, Transient] | None = None  # when we last found the login in trouble
         self.client_id = credential("AZURE_CLIENT_ID") or tenant.client_id
@@ -162,7 +166,8 @@ class Authority:
             raise OtherTenant(
                 f"AZURE_TENANT_ID names the tenant {named}, the stack {tenant.id}",
                 where=tenant.initial_domain,
-                fix="unset AZURE_TENANT_ID, or log in for the stack's tenant",
+                fix="unset AZURE_TENANT_ID (Kubernetes' workload identity sets it: give the pod an empty one)"
+                ", or log in for the stack's tenant",
             )
 
     def token(self) -> Token:
@@ -201,31 +206,28 @@ class Authority:
             raise self._refusal(str(answer.get("error_description") or answer.get("error") or ""), answer)
         if self._given is None or self._given.text != text:
             register_secret(text)
-            self._given = Token(text)
+            given = Token(text)
+            if isinstance(self._app, MachineIdentity):
+                require_same(given.claims, self._tenant.id, self.client_id, self._where)
+            self._given = given
         return self._given
 
-    def _new_app(self) -> msal.ConfidentialClientApplication:
+    def _new_app(self) -> msal.ConfidentialClientApplication | MachineIdentity:
+        chosen = next((one for one in LOGINS if credential(one)), None)
+        if chosen is None:
+            raise NoCredential(
+                "nothing to log in to Exchange with",
+                where=self._tenant.initial_domain,
+                fix=f"set {', '.join(LOGINS[:-1])} or {LOGINS[-1]}",
+            )
+        if chosen == "AZURE_MANAGED_IDENTITY":
+            return MachineIdentity(credential(chosen) or "", self._where)
         return msal.ConfidentialClientApplication(
             self.client_id,
-            client_credential=self._credential(),
+            client_credential=_proof(chosen, credential(chosen) or ""),
             authority=self._url,
             http_client=_LoginHttps(self._https, self._where),
             instance_discovery=False,  # else MSAL asks the worldwide cloud about every other host
-        )
-
-    def _credential(self) -> str | dict[str, str] | dict[str, Callable[[], str]]:
-        """Secret before certificate before token, as Azure's own libraries take them."""
-        secret, file = credential("AZURE_CLIENT_SECRET"), credential("AZURE_CLIENT_CERTIFICATE_PATH")
-        if secret:
-            return secret
-        if file:
-            return read_certificate(file, credential("AZURE_CLIENT_CERTIFICATE_PASSWORD"))
-        if token := credential("AZURE_FEDERATED_TOKEN_FILE"):
-            return {"client_assertion": federated_token(token)}
-        raise NoCredential(
-            "nothing to log in to Exchange with",
-            where=self._tenant.initial_domain,
-            fix="set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE",
         )
 
     def _failure(self, error: BaseException) -> LoginRefused | Transient:
@@ -257,6 +259,15 @@ class Authority:
     @property
     def _where(self) -> str:
         return f"login of {self._tenant.initial_domain}"
+
+
+def _proof(variable: str, given: str) -> str | dict[str, str] | dict[str, Callable[[], str]]:
+    """What MSAL takes as the app's proof of who it is."""
+    if variable == "AZURE_CLIENT_CERTIFICATE_PATH":
+        return read_certificate(given, credential("AZURE_CLIENT_CERTIFICATE_PASSWORD"))
+    if variable == "AZURE_FEDERATED_TOKEN_FILE":
+        return {"client_assertion": federated_token(given)}
+    return given
 
 
 def _is_object(content: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The cmdlets that we use, as data: which parameters each may be given. What is read is never echoed back.
 
-Source: Microsoft Learn, the pages of New- and Set-TransportRule, -InboundConnector and -OutboundConnector.
+Source: Microsoft Learn, the pages of New- and Set-TransportRule, -InboundConnector and -OutboundConnector, of
+Set-HostedConnectionFilterPolicy and Set-OrganizationConfig.
 What reads and cannot be written, or not by that cmdlet, is not here: UseLegacyRegex, ConnectorSource, Enabled
 of Set-TransportRule.
 """
@@ -22,6 +23,7 @@ class Kind:
     set: frozenset[str] = frozenset()
     get: Mapping[str, Any] = field(default_factory=dict)  # what Get- is asked besides
     one: bool = False  # whether there is only one: it has no identity, and its Get- is no list
+    whole: bool = False  # whether its Get- gives all there is, and takes no ResultSize
 
     def cmdlet(self, verb: str) -> str:
         """A cmdlet's name, e.g. `New-TransportRule`."""
@@ -35,7 +37,7 @@ class Kind:
     @property
     def asked(self) -> dict[str, Any]:
         """What its Get- is given, so that all of it comes."""
-        return {**({} if self.one else {"ResultSize": "Unlimited"}), **self.get}
+        return {**({} if self.one or self.whole else {"ResultSize": "Unlimited"}), **self.get}
 
 
 _INBOUND: Final = frozenset({
@@ -77,6 +79,13 @@ OUTBOUND_CONNECTOR: Final = Kind(
     get={"IncludeTestModeConnectors": True},  # else one that was put into test mode looks gone
 )
 ACCEPTED_DOMAIN: Final = Kind("AcceptedDomain", "accepted domain")
+CONNECTION_FILTER: Final = Kind(
+    "HostedConnectionFilterPolicy",
+    "connection filter policy",
+    set=frozenset({"IPAllowList"}),
+    whole=True,
+)
+DKIM: Final = Kind("DkimSigningConfig", "DKIM signing", whole=True)
 ORGANIZATION: Final = Kind(
     "OrganizationConfig", "organization", set=frozenset({"RejectDirectSend"}), one=True
 )

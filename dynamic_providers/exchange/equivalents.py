@@ -1,21 +1,24 @@
 """What is in the tenant under another name, and does what ours is to do or stands in its way. Looks only."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 
+from dynamic_providers import report
 from dynamic_providers.entries import Props
 from dynamic_providers.equivalents import TENANT_KINDS, EquivalentsProvider, Finding, LeftAlone
-from dynamic_providers.exchange import foreign_connectors, foreign_rules
+from dynamic_providers.exchange import dkim, foreign_connectors, foreign_rules
 from dynamic_providers.exchange.accepted_domains import accepted
 from dynamic_providers.exchange.client import exchange
 from dynamic_providers.exchange.cmdlets import (
     ACCEPTED_DOMAIN,
+    DKIM,
     INBOUND_CONNECTOR,
     OUTBOUND_CONNECTOR,
     TRANSPORT_RULE,
 )
+from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.field_types import (
     Domain,
     ExchangeName,
@@ -31,11 +34,15 @@ from dynamic_providers.observing import Observable
 
 
 class InboundPart(Model):
-    """What takes the gateways' mail in: our connector, our rule, the addresses that they deliver from."""
+    """What takes the gateways' mail in: our connector, our rule, the addresses that they deliver from.
+
+    `filtered`: Microsoft is to filter that mail, so there is no rule of ours that spares it.
+    """
 
     connector: ExchangeName
     rule: ExchangeName
     addresses: tuple[SenderAddress, ...]
+    filtered: Literal[True] | None = None
 
 
 class OutboundPart(Model):
@@ -79,8 +86,12 @@ class ExchangeEquivalentsProvider(EquivalentsProvider):
             yield from _inbound(inputs, known)
         if "outbound" in new:
             yield from _outbound(inputs, known)
+        fresh = {*inputs["domains"]} - {*known.get("domains", [])}
         if "domains" in new:
-            yield from _relayed({*inputs["domains"]} - {*known.get("domains", [])})
+            yield from _relayed(fresh)
+        unlooked = {*inputs["domains"]} if "outbound" in new else fresh
+        if inputs.get("outbound") and unlooked:
+            yield from _unsigned(unlooked)
 
 
 def _inbound(inputs: Props, known: Props) -> Iterator[Finding]:
@@ -96,6 +107,18 @@ def _outbound(inputs: Props, known: Props) -> Iterator[Finding]:
     inside = [*accepted(client), *inputs["exceptDomains"]]
     yield from foreign_connectors.outbound(rows, part, _connectors("outbound", inputs, known), inside)
     yield from foreign_rules.outbound(client.rows(TRANSPORT_RULE), part, _rules(inputs, known), rows)
+
+
+def _unsigned(domains: Collection[str]) -> Iterator[Finding]:
+    """Domains whose mail leaves without a signature. Not every role may look, and nothing is built on it."""
+    client = exchange()
+    try:
+        names = dkim.unsigned(client.rows(DKIM), domains)
+    except ExchangeError as error:
+        report.info(f"{client.name}: whether Microsoft 365 signs mail (DKIM) could not be read: {error}")
+        return
+    for name in names:
+        yield Finding("accepted domain", name, dkim.UNSIGNED, fix=dkim.SWITCH_ON, harmful=False)
 
 
 def _relayed(domains: Collection[str]) -> Iterator[Finding]:

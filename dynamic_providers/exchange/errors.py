@@ -99,6 +99,18 @@ class BadTokenFile(LoginRefused):
     """The file of a pipeline's token cannot be read, or holds none."""
 
 
+class BadManagedIdentity(LoginRefused):
+    """AZURE_MANAGED_IDENTITY names none."""
+
+
+class NoManagedIdentity(LoginRefused):
+    """This machine has no such identity, or none at all."""
+
+
+class OtherIdentity(LoginRefused):
+    """This machine's identity is not the one that the stack names."""
+
+
 class NotFederated(LoginRefused):
     """AADSTS700211, 700212 and 700213."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from dynamic_providers import connections
+from dynamic_providers.change_note import note
 from dynamic_providers.entries import ABSENT, RAW, Entries, Entry, Place, Props
 from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, exchange, named
@@ -75,6 +76,13 @@ class ExchangeObjectProvider(ObjectProvider):
                     self._write_one(client, Wanted(key, entry, place, context), row)
                 elif row is not None:
                     self._remove(client, key, row)
+
+    def fitted(self, place: Place, key: str, record: Entry) -> Entry:
+        """A record may be from before an attribute of ours was one: it then lies among the rest."""
+        known = {one.parameter: one for one in self.attributes}
+        other = record["other"]
+        now = {known[name].name: known[name].form(json.loads(other[name])) for name in other if name in known}
+        return {**record, **now, "other": {k: v for k, v in other.items() if k not in known}}
 
     def recorded(self, client: ExchangeClient, name: str, siblings: Sequence[str] = ()) -> Entry:
         """What is there under a name, with all that the way back needs. Holds others' secrets.
@@ -206,10 +214,10 @@ class ExchangeObjectProvider(ObjectProvider):
             then = wanted.raw["comment"]
             return {} if anothers or now == then else {self.comment: then or None}
         change = wanted.context.get("change") or {}
-        ticket, stack = change.get("ticket"), connections.stack_name()
-        if anothers and not ticket:
+        why, stack = note(change), connections.stack_name()
+        if anothers and not change.get("ticket"):
             return {}
-        parts = (OURS, f"stack {stack}" if stack else "", f"change {ticket}" if ticket else "")
+        parts = (OURS, f"stack {stack}" if stack else "", f"change {why}" if why else "")
         text = ", ".join(part for part in parts if part)[:_LONGEST_COMMENT]
         return {} if now == text else {self.comment: text}
 

@@ -31,11 +31,14 @@ def inbound(rows: Rows, part: Part, ours: Collection[str]) -> Iterator[Finding]:
     for row in acting(rows, ours):
         shared = overlapping(forms.addresses(row.get("SenderIpRanges")) or [], part["addresses"])
         if shared and forms.number(row.get("SetSCL")) == -1:
-            says = (
-                f"switches the spam filter off for mail from the gateways ({some(shared)}), as ours does: "
-                "that stays so when ours goes"
-            )
-            yield Finding("transport rule", name_of(row), says, "inboundRule", harmful=False)
+            says = f"switches the spam filter off for mail from the gateways ({some(shared)})"
+            if part.get("filtered"):
+                says += ", so Microsoft does not filter it, whatever inbound.spamBypass says"
+                fix = "remove it, or exempt those addresses from it"
+                yield Finding("transport rule", name_of(row), says, fix=fix, harmful=False)
+            else:
+                says += ", as ours does: that stays so when ours goes"
+                yield Finding("transport rule", name_of(row), says, "inboundRule", harmful=False)
 
 
 # --- outbound -----------------------------------------------------------------------------------------------

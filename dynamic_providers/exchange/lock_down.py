@@ -2,6 +2,7 @@
 
 Two holes, two switches: RestrictDomainsToIPAddresses of the inbound connector (mail from anywhere else is
 refused, 550 5.7.51) and RejectDirectSend of the organization (550 5.7.68). Both take up to half an hour.
+Where the connector knows the gateways by their certificate, it is RestrictDomainsToCertificate instead.
 While it is shut, the connector's own resource leaves the restriction alone: see `lockedDownByOthers`.
 
 It shuts only when nobody uses the MX before any more, and is open only when that time has passed: an MX that
@@ -34,19 +35,31 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient, Rows, Step, exchange, named
 from dynamic_providers.exchange.cmdlets import INBOUND_CONNECTOR
 from dynamic_providers.exchange.errors import ExchangeError
-from dynamic_providers.exchange.lock_down_gate import others_who_deliver, wrong_mx
+from dynamic_providers.exchange.inbound_connector import RESTRICTIONS, restriction
+from dynamic_providers.exchange.lock_down_gate import (
+    not_known_by_certificate,
+    others_who_deliver,
+    wrong_mx,
+)
 from dynamic_providers.exchange.organization import reject_direct_send, rejects_direct_send
 from dynamic_providers.exchange.past_gateway import Flow, each_once
-from dynamic_providers.field_types import Domain, ExchangeName, Flag, HostName, InitialDomain, SenderAddress
+from dynamic_providers.field_types import (
+    CertificateName,
+    Domain,
+    ExchangeName,
+    Flag,
+    HostName,
+    InitialDomain,
+    SenderAddress,
+)
 from dynamic_providers.managed_provider import ManagedProvider
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
 from dynamic_providers.settling import LONGEST, clock, wait_until
 
-RESTRICTION: Final = "restrictDomainsToIpAddresses"
 DIRECT_SEND: Final = "rejectDirectSend"
-SWITCHES: Final = (RESTRICTION, DIRECT_SEND)
-_PARAMETER: Final = "RestrictDomainsToIPAddresses"
+SWITCHES: Final = (*RESTRICTIONS, DIRECT_SEND)
+_PROVEN: Final = "provenCertificate"  # an input that the provider itself adds, while it is shut by that
 _ON: Final[Entry] = {"on": True}
 _WHY: Final = (
     "Microsoft may go on refusing what comes past the gateway until then, so no MX leads there until then. "
@@ -59,11 +72,16 @@ class NoConnector(ExchangeError):
 
 
 class LockDownModel(Model):
-    """What is shut, and what has to be true before. Only the two switches are ever a difference."""
+    """What is shut, and what has to be true before. Only the switches are ever a difference.
+
+    Of the two restrictions there is the one that goes with how the connector knows the gateways.
+    """
 
     tenant: InitialDomain
     connector: ExchangeName
-    restrict_domains_to_ip_addresses: Flag = True
+    certificate: CertificateName | None = None
+    restrict_domains_to_ip_addresses: Flag | None = None
+    restrict_domains_to_certificate: Flag | None = None
     reject_direct_send: Flag = True
     mx: dict[Domain, Annotated[tuple[HostName, ...], Field(min_length=1)]] = Field(
         {}, description="Domains of the tenant, and the gateway's hosts that their MX has to name."
@@ -97,7 +115,7 @@ class LockDownProvider(ManagedProvider):
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
         client, found = exchange(), {}
         for key in keys:
-            on = rejects_direct_send(client) if key == DIRECT_SEND else _is_restricted(client, place)
+            on = rejects_direct_send(client) if key == DIRECT_SEND else _is_restricted(client, place, key)
             if on:
                 found[key] = dict(_ON)
         return found
@@ -110,7 +128,7 @@ class LockDownProvider(ManagedProvider):
             if key in changes and key == DIRECT_SEND:
                 reject_direct_send(client, on=changes[key] is not None)
             elif key in changes:
-                _restrict(client, place, on=changes[key] is not None)
+                _restrict(client, place, key, on=changes[key] is not None)
 
     def entries(self, props: Props) -> Entries:
         return {key: dict(_ON) for key in SWITCHES if props.get(key) is True}
@@ -125,7 +143,7 @@ class LockDownProvider(ManagedProvider):
     def named(self, place: Place, key: str) -> str:
         if key == DIRECT_SEND:
             return "RejectDirectSend of the organization"
-        return f"{_PARAMETER} of the inbound connector «{place['connector']}»"
+        return f"{RESTRICTIONS[key]} of the inbound connector «{place['connector']}»"
 
     def _name_what_no_line_shows(self, found: list[Difference], owned: Entries) -> None:
         """The engine shows both switches."""
@@ -160,18 +178,24 @@ class LockDownProvider(ManagedProvider):
         if has_unknown(news.get("mxSettled")):  # an MX is about to move: where it leads now says enough
             news = {**news, "mxSettled": []}
         checked = super().check(_olds, news)
-        inputs = {k: v for k, v in checked.inputs.items() if k != "before"}
-        if checked.failures or has_unknown(inputs) or not self._shuts(plain(_olds), plain(inputs)):
+        inputs, olds = {k: v for k, v in checked.inputs.items() if k != "before"}, plain(_olds)
+        if checked.failures or has_unknown(inputs):
             return checked
+        # Once it is shut by a certificate, mail that came in since has shown it: a repair asks no more.
+        certificate = inputs.get("certificate") if self.entries(inputs) else None
+        known = certificate is not None and olds.get(_PROVEN) == certificate
+        reasons = _reasons(inputs, known=known) if self._shuts(olds, plain(inputs)) else []
         where = self._where(inputs)
-        lines = [f"{where}: lockdown cannot be closed yet: {reason}" for reason in _reasons(inputs)]
-        return CheckResult(checked.inputs, [CheckFailure("connector", clean(line)) for line in lines])
+        lines = [f"{where}: lockdown cannot be closed yet: {reason}" for reason in reasons]
+        proven = {_PROVEN: certificate} if certificate else {}
+        failures = [CheckFailure("connector", clean(line)) for line in lines]
+        return CheckResult({**checked.inputs, **proven}, failures)
 
     def _shuts(self, olds: Props, news: Props) -> bool:
         """Whether mail will be refused that was taken when we last looked, and is now: only then we ask."""
         known = {} if any(olds.get(k) != news.get(k) for k in self.identity) else self.entries(olds)
         fresh = self.entries(news).keys() - known.keys()
-        return bool(fresh) and not self.live(self._place(news), [RESTRICTION])
+        return bool(fresh) and not self.live(self._place(news), [restriction(news.get("certificate"))])
 
 
 class LockDown(ManagedResource, module="exchange", name="LockDown"):
@@ -188,6 +212,7 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
         tenant: str,
         connector: str,
         before: pulumi.Input[Entries],
+        certificate: str | None = None,
         closed: bool = True,
         mx: Mapping[str, Sequence[str]],
         gateways: Sequence[str],
@@ -202,7 +227,8 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
             "tenant": tenant,
             "connector": connector,
             "before": before,
-            RESTRICTION: closed,
+            "certificate": certificate,
+            restriction(certificate): closed,
             DIRECT_SEND: closed,
             "mx": {domain: list(hosts) for domain, hosts in mx.items()},
             "gateways": list(gateways),
@@ -215,16 +241,27 @@ class LockDown(ManagedResource, module="exchange", name="LockDown"):
         super().__init__(LockDownProvider(), resource_name, props, opts)
 
 
-def _reasons(inputs: Props) -> list[str]:
-    """Why it cannot be shut. It holds for every domain of the tenant, so all of its mail is looked at."""
+def _reasons(inputs: Props, *, known: bool) -> list[str]:
+    """Why it cannot be shut. It holds for every domain of the tenant, so all of its mail is looked at.
+
+    `known`: the gateways are known to show the certificate.
+    """
     client = exchange()
     domains = accepted(client)
     flow = Flow(domains, each_once(inputs["gateways"], inputs["allow"]))
     others = others_who_deliver(client.ask, flow, acknowledged=inputs["acknowledged"])
+    unseen = _not_by_certificate(client, inputs) if inputs.get("certificate") and not known else ()
     _tell_of_other_domains(inputs, domains)
     unknown = "where the MX of the domains has to lead is not known: set inbound.mxHosts"
     moved = wrong_mx(inputs["mx"])
-    return [*([] if inputs["mx"] else [unknown]), *moved, *_not_settled(inputs["mxSettled"]), *others]
+    settled = _not_settled(inputs["mxSettled"])
+    return [*([] if inputs["mx"] else [unknown]), *moved, *settled, *others, *unseen]
+
+
+def _not_by_certificate(client: ExchangeClient, inputs: Props) -> Iterable[str]:
+    connector = client.find(INBOUND_CONNECTOR, inputs["connector"])
+    settle = timedelta(seconds=inputs.get("settle") or 0)
+    return not_known_by_certificate(client.ask, connector, inputs["certificate"], inputs["gateways"], settle)
 
 
 def _not_settled(moments: Sequence[str]) -> Iterable[str]:
@@ -251,21 +288,21 @@ def _tell_of_other_domains(inputs: Props, domains: Sequence[str]) -> None:
         )
 
 
-def _is_restricted(client: ExchangeClient, place: Place) -> bool:
+def _is_restricted(client: ExchangeClient, place: Place, key: str) -> bool:
     row = client.find(INBOUND_CONNECTOR, place["connector"])
-    return row is not None and row.get(_PARAMETER) is True
+    return row is not None and row.get(RESTRICTIONS[key]) is True
 
 
-def _restrict(client: ExchangeClient, place: Place, *, on: bool) -> None:
-    name = place["connector"]
+def _restrict(client: ExchangeClient, place: Place, key: str, *, on: bool) -> None:
+    name, parameter = place["connector"], RESTRICTIONS[key]
 
     def missing(rows: Rows) -> str:
-        return "" if (_connector(rows, name, client).get(_PARAMETER) is True) is on else _PARAMETER
+        return "" if (_connector(rows, name, client).get(parameter) is True) is on else parameter
 
     with client.alone(INBOUND_CONNECTOR):
         rows = client.rows(INBOUND_CONNECTOR)
         if missing(rows):  # the connector's own resource may have been quicker to open it
-            steps = [Step("Set", {"Identity": _connector(rows, name, client)["Identity"], _PARAMETER: on})]
+            steps = [Step("Set", {"Identity": _connector(rows, name, client)["Identity"], parameter: on})]
             client.write(INBOUND_CONNECTOR, steps, missing)
 
 

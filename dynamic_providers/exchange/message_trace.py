@@ -6,7 +6,8 @@ five minutes are allowed. New mail shows after some minutes. Source: Microsoft L
 To find one message by its subject, or its details, see `mailflow.trace`, which takes `ExchangeClient.ask`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ Ask = Callable[[str, Mapping[str, Any]], list[Row]]  # `ExchangeClient.ask`
 LONGEST_SPAN: Final = timedelta(days=10)  # of one query
 LARGEST_PAGE: Final = 5000
 _CMDLET: Final = "Get-MessageTraceV2"
+_INBOUND: Final = re.compile(r"InboundConnectorData=Name=([^;\"<]+)")
+# A server's own connectors, «SERVER\Default SERVER» or «Default SERVER», are none of the tenant's.
+CONNECTOR_ID: Final = re.compile(r'Name="ConnectorId" String="(?!Default )([^"\\]+)"')
 
 
 def pages(
@@ -52,6 +56,27 @@ def _window(ask: Ask, asked: dict[str, Any], end: str, size: int) -> Iterator[li
             where=_CMDLET,
             fix="run it again; if it stays so, please report it",
         )
+
+
+def taken_by(ask: Ask, row: Row) -> str | None:
+    """The inbound connector that took a message of the trace: "" for none, None where it does not say."""
+    asked = {name: str(row.get(name)) for name in ("MessageTraceId", "RecipientAddress")}
+    events = [
+        (str(one.get("Event")), str(one.get("Data") or "")) for one in ask("Get-MessageTraceDetailV2", asked)
+    ]
+    return inbound_connector(events)
+
+
+def inbound_connector(events: Iterable[tuple[str, str]]) -> str | None:
+    """The same from a message's events, each its name and its Data."""
+    told = False
+    for event, data in events:
+        is_receive = "receive" in event.lower()
+        found = _INBOUND.search(data) or (CONNECTOR_ID.search(data) if is_receive else None)
+        if found:
+            return found[1].strip()
+        told = told or (is_receive and "<MEP" in data)
+    return "" if told else None
 
 
 def received(row: Row) -> datetime:

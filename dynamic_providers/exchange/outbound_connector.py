@@ -1,13 +1,13 @@
 """The outbound connector (guide: «Configurar e-mail do Microsoft 365 para o CES»): Office 365 → the gateway.
 
-Used only where a rule says so; TLS always, with any certificate.
+Used only where a rule says so; TLS always, with any certificate, a public one, or one with a certain name.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import pulumi
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from dynamic_providers.entries import Entries
 from dynamic_providers.exchange import forms
@@ -21,10 +21,12 @@ from dynamic_providers.exchange.cmdlets import (
 )
 from dynamic_providers.exchange.errors import ConnectorInUse
 from dynamic_providers.exchange.exchange_object import Attribute, ExchangeObjectProvider, Wanted
-from dynamic_providers.field_types import ExchangeName, Flag, InitialDomain, SmartHost
+from dynamic_providers.field_types import CertificateName, ExchangeName, Flag, InitialDomain, SmartHost
 from dynamic_providers.managed_resource import ManagedResource
 from dynamic_providers.model import Model
+from dynamic_providers.refusal import refuse
 
+TLS: Final = ("EncryptionOnly", "CertificateValidation", "DomainValidation")
 _VALIDATED: Final = "validated"  # in a record: how it was validated before us
 
 
@@ -39,9 +41,16 @@ class OutboundConnectorModel(Model):
     connector_type: Literal["Partner"] = "Partner"
     is_transport_rule_scoped: Flag = True
     use_mx_record: Flag = False
-    tls_settings: Literal["EncryptionOnly"] = "EncryptionOnly"
+    tls_settings: Literal["EncryptionOnly", "CertificateValidation", "DomainValidation"] = "EncryptionOnly"
+    tls_domain: CertificateName | None = None
     enabled: Flag = True
     other: dict[str, str] = Field(default={}, max_length=0)
+
+    @model_validator(mode="after")
+    def _named_where_a_name_counts(self) -> Self:
+        if (self.tls_settings == "DomainValidation") is not (self.tls_domain is not None):
+            refuse("has a tlsDomain with DomainValidation, and only then")
+        return self
 
 
 class OutboundConnectorProvider(ExchangeObjectProvider):
@@ -67,13 +76,15 @@ class OutboundConnectorProvider(ExchangeObjectProvider):
         Attribute("isTransportRuleScoped", "IsTransportRuleScoped", forms.flag),
         Attribute("useMxRecord", "UseMXRecord", forms.flag),
         Attribute("smartHosts", "SmartHosts", forms.hosts),
-        Attribute(
-            "tlsSettings",
-            "TlsSettings",
-            forms.word("EncryptionOnly", "CertificateValidation", "DomainValidation"),
-        ),
+        Attribute("tlsSettings", "TlsSettings", forms.word(*TLS)),
+        Attribute("tlsDomain", "TlsDomain", forms.text),
         Attribute("enabled", "Enabled", forms.flag),
     )
+
+    def equal(self, attribute: str, theirs: Any, ours: Any) -> bool:
+        if attribute == "tlsDomain":
+            return str(theirs or "").casefold() == str(ours or "").casefold()
+        return super().equal(attribute, theirs, ours)
 
     def _raw(self, row: Row, rows: Rows) -> dict[str, Any]:
         return {**super()._raw(row, rows), _VALIDATED: _validation(row)}
@@ -134,6 +145,8 @@ class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnec
         name: str,
         before: pulumi.Input[Entries],
         smart_hosts: Sequence[str],
+        tls_settings: str | None = None,
+        tls_domain: str | None = None,
         take_over: Sequence[str] = (),
         change: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -143,6 +156,8 @@ class OutboundConnector(ManagedResource, module="exchange", name="OutboundConnec
             "name": name,
             "before": before,
             "smartHosts": list(smart_hosts),
+            "tlsSettings": tls_settings,
+            "tlsDomain": tls_domain,
             "other": {},
             "takeOver": list(take_over) or None,
             "change": dict(change) if change else None,

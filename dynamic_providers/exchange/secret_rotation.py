@@ -26,6 +26,8 @@ from dynamic_providers.looking import LookingProvider
 from dynamic_providers.model import Model
 from dynamic_providers.settling import LONGEST, clock
 
+SINCE = "since"  # the output
+
 
 class TooEarly(ManagedError):
     """A secret would go from the gateway's filter while mail with it may still come."""
@@ -43,10 +45,15 @@ class SecretRotationModel(Model):
 
 
 class SecretRotationProvider(LookingProvider):
-    """Refuses, in preview and in the run itself, that a secret goes too early."""
+    """Refuses, in preview and in the run itself, that a secret goes too early.
+
+    Output: `since`, when we first saw the one that is sent now, UTC. A state from before it was kept has none
+    until that secret changes: when that was is not known, and never made up.
+    """
 
     model: ClassVar[type[Model]] = SecretRotationModel
     identity: ClassVar[tuple[str, ...]] = ("tenant",)
+    outputs: ClassVar[tuple[str, ...]] = (SINCE,)
     free: ClassVar[frozenset[str]] = frozenset({"settle", "acknowledged"})
     secret: ClassVar[frozenset[str]] = frozenset({"accepted"})
 
@@ -74,11 +81,15 @@ class SecretRotationProvider(LookingProvider):
         """It may be later than `check`, and what the rule sends another secret."""
         for reason in self.refusals(inputs, olds) if olds else ():
             raise TooEarly(reason)
-        return {}
+        if olds and _accepted(olds)[:1] == _accepted(inputs)[:1]:
+            return {SINCE: olds[SINCE]} if SINCE in olds else {}
+        return {SINCE: f"{_now():%Y-%m-%dT%H:%M:%SZ}"}
 
 
 class SecretRotation(Resource, module="exchange", name="SecretRotation"):
     """Stands before the outbound filter; `accepted`: the secret to send, then those before it."""
+
+    since: pulumi.Output[str]
 
     def __init__(
         self,
@@ -99,6 +110,7 @@ class SecretRotation(Resource, module="exchange", name="SecretRotation"):
             "accepted": pulumi.Output.secret(accepted),
             "settle": settle,
             "acknowledged": acknowledged,
+            **dict.fromkeys(SecretRotationProvider.outputs),
         }
         super().__init__(SecretRotationProvider(), resource_name, props, opts)
 
@@ -146,6 +158,10 @@ def _told(before: Any, now: Any) -> str:
         f"{len(set(olds) - set(news))} no longer accepted" if set(olds) - set(news) else "",
     ]
     return f"header secrets: {', '.join(part for part in parts if part) or 'their order changes'}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _accepted(props: Props) -> list[str]:

@@ -11,9 +11,10 @@ from dynamic_providers.entries import Place, Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.exchange.accepted_domains import not_accepted
 from dynamic_providers.exchange.client import exchange
+from dynamic_providers.exchange.connection_filter import ConnectionFilterProvider
 from dynamic_providers.exchange.exchange_object import ExchangeObjectProvider
-from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider
-from dynamic_providers.exchange.lock_down import SWITCHES, LockDownProvider
+from dynamic_providers.exchange.inbound_connector import InboundConnectorProvider, restriction
+from dynamic_providers.exchange.lock_down import DIRECT_SEND, LockDownProvider
 from dynamic_providers.exchange.outbound_connector import OutboundConnectorProvider
 from dynamic_providers.exchange.transport_rule import TransportRuleProvider
 from dynamic_providers.snapshot import Keys, Record, SnapshotProvider, SnapshotResource
@@ -22,6 +23,7 @@ INBOUND_CONNECTOR = "inboundConnector"
 OUTBOUND_CONNECTOR = "outboundConnector"
 TRANSPORT_RULE = "transportRule"
 LOCK_DOWN = "lockDown"
+ALLOWED = "allowed"
 
 
 class ExchangeSnapshotProvider(SnapshotProvider):
@@ -31,11 +33,12 @@ class ExchangeSnapshotProvider(SnapshotProvider):
 
     def record(self, place: Place, keys: Keys) -> Record:
         client = exchange()
-        kinds: dict[str, ExchangeObjectProvider | LockDownProvider] = {
+        kinds: dict[str, ExchangeObjectProvider | LockDownProvider | ConnectionFilterProvider] = {
             INBOUND_CONNECTOR: InboundConnectorProvider(),
             OUTBOUND_CONNECTOR: OutboundConnectorProvider(),
             TRANSPORT_RULE: TransportRuleProvider(),
             LOCK_DOWN: LockDownProvider(),
+            ALLOWED: ConnectionFilterProvider(),
         }
         return {
             kind: {name: kinds[kind].recorded(client, name, names) for name in names}
@@ -64,7 +67,8 @@ class ExchangeSnapshotProvider(SnapshotProvider):
 class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
     """The tenant before us. `before(TRANSPORT_RULE)` and so on are what the managed resources take.
 
-    `lock_down`: there is a LockDown. It is recorded when it comes, so what is put back is what was then.
+    `lock_down`: there is a LockDown, by `certificate` if that is given. It is recorded when it comes, so what
+    is put back is what was then. `allowed`: addresses that a ConnectionFilter allows.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
         outbound_connectors: Sequence[str] = (),
         transport_rules: Sequence[str] = (),
         lock_down: bool = False,
+        certificate: str | None = None,
+        allowed: Sequence[str] = (),
         domains: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -83,7 +89,8 @@ class ExchangeSnapshot(SnapshotResource, module="exchange", name="Snapshot"):
             INBOUND_CONNECTOR: list(inbound_connectors),
             OUTBOUND_CONNECTOR: list(outbound_connectors),
             TRANSPORT_RULE: list(transport_rules),
-            **({LOCK_DOWN: list(SWITCHES)} if lock_down else {}),
+            **({LOCK_DOWN: [restriction(certificate), DIRECT_SEND]} if lock_down else {}),
+            **({ALLOWED: list(allowed)} if allowed else {}),
         }
         props = {"tenant": tenant, "keys": keys, "domains": list(domains)}
         super().__init__(ExchangeSnapshotProvider(), resource_name, props, opts)

@@ -25,7 +25,7 @@ class Change:
     table: str  # whose cached read ends by it
     stage: "Callable[[Session], None]"
     resource: str
-    ticket: str = ""
+    why: str = ""
     done: "Future[None]" = field(default_factory=Future)
 
 
@@ -82,8 +82,8 @@ def _first_that_fails(session: "Session", batch: Sequence[Change]) -> tuple[Chan
 
 def comment(batch: Sequence[Change]) -> str:
     """Who and why, for the gateway's log of commits: one line, plain characters."""
-    tickets = sorted({change.ticket for change in batch if change.ticket})
-    head = " ".join(["m365-secure-email", connections.stack_name(), *tickets]).strip()
+    reasons = sorted({change.why for change in batch if change.why})
+    head = " ".join(["m365-secure-email", connections.stack_name(), *reasons]).strip()
     text = f"{head}: {', '.join(change.resource for change in batch)}"
     plain = re.sub(r"[^A-Za-z0-9 .,:@/()_+-]", " ", text)
     plain = re.sub(r" +", " ", plain).strip()

@@ -83,7 +83,7 @@ def overrides(
 
 
 def disconnected(session: "Session", connection: GatewayConnection) -> dict[str, MemberDisconnectedError]:
-    """The members that the cluster's own list calls cut off: some releases let them be entered all the same."""
+    """The members that the cluster's list calls cut off: some releases let them be entered all the same."""
     text = connection_status(session)
     return {
         member.host: _disconnected(session, member.host, line.strip())

@@ -290,7 +290,8 @@ def write(changes: Mapping[str, Entry | None], there: Iterable[str]) -> Script:
 # --- provider -----------------------------------------------------------------------------------------------
 
 
-def _read(session: Session) -> dict[str, list[str]]:
+def read(session: Session) -> dict[str, list[str]]:
+    """The table as printed: domain (or «default») → its lines; for `Gateway.read(TABLE, read)`."""
     head, printed = session.run(READ)
     table = parse(printed, session.name)
     require_all(session.name, TABLE, head, len(table))
@@ -309,7 +310,7 @@ class DestinationControlsProvider(GatewayProvider, TableProvider):
 
     def live(self, place: Place, keys: Iterable[str]) -> Entries:
         gateway = self._gateway(place)
-        table = gateway.read(TABLE, _read)
+        table = gateway.read(TABLE, read)
         return {key: parse_block(table[key], gateway.name) for key in keys if key in table}
 
     def apply(self, place: Place, changes: Mapping[str, Entry | None], live: Entries, context: Props) -> None:

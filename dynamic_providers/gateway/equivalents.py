@@ -12,10 +12,11 @@ import pulumi
 
 from dynamic_providers import report
 from dynamic_providers.address_spans import overlapping, span
+from dynamic_providers.clouds import SENDERS
 from dynamic_providers.entries import Props, some
 from dynamic_providers.equivalents import GATEWAY_KINDS, EquivalentsProvider, Finding, LeftAlone
 from dynamic_providers.field_types import FilterName, GroupName, HeaderName, Label, Listener, SenderAddress
-from dynamic_providers.gateway import delivery_config, filter_text, transaction
+from dynamic_providers.gateway import bounce_verification, delivery_config, filter_text, transaction
 from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.outbound_filter import Filter, read_all
@@ -24,9 +25,6 @@ from dynamic_providers.gateway.sending_interfaces import unknown_to_microsoft, u
 from dynamic_providers.gateway.transaction import Gateway, Session
 from dynamic_providers.model import Model
 from dynamic_providers.observing import Observable
-
-MICROSOFT_SENDERS: Final = ".protection.outlook.com"
-"""Names of the hosts that Microsoft 365 sends from; without the dot it would be the one host of that name."""
 
 MICROSOFT_NETWORKS: Final = ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17")
 """Their addresses, worldwide. Source: Microsoft Learn, Microsoft 365 URLs and IP address ranges, Exchange."""
@@ -74,8 +72,8 @@ def takes_microsoft(host: str) -> bool:
     entry = host.lower()
     if span(entry) is not None:
         return bool(overlapping([entry], MICROSOFT_NETWORKS))
-    wider = entry.startswith(".") and MICROSOFT_SENDERS.endswith(entry)
-    return wider or entry.endswith(MICROSOFT_SENDERS)
+    wider = entry.startswith(".") and any(one.endswith(entry) for one in SENDERS)
+    return wider or entry.endswith(SENDERS)
 
 
 def sender_groups(table: Hat, listener: str, ours: Collection[str]) -> Iterator[Finding]:
@@ -172,12 +170,22 @@ def _here(parts: Mapping[str, Props], known: Props) -> Iterator[Finding]:
         yield from sender_groups(read_hat(gateway, listener), listener, ours)
     if part := parts.get("filter"):
         yield from message_filters(read_all(gateway), part, _named(part, known.get("filter")))
+        _warn_of_tags(gateway)
     if part := parts.get("delivery"):
         yield from unknown_to_microsoft(_used(gateway), part)
 
 
 def _named(part: Props, before: Props | None) -> set[str]:
     return {str(one["name"]) for one in (part, before) if one}
+
+
+def _warn_of_tags(gateway: Gateway) -> None:
+    """Bounce verification changes the senders of what goes out. Not every release or role shows it."""
+    try:
+        for line in bounce_verification.warnings(gateway):
+            report.warning(f"{gateway.name}: {line}")
+    except DialogueError as error:
+        report.info(f"{gateway.name}: whether bounce verification is in use could not be read: {error}")
 
 
 def _used(gateway: Gateway) -> dict[str, list[str]]:

@@ -13,9 +13,19 @@ _ENDS = frozenset(
 )  # final actions [Cisco's user guide]
 
 
+DROP, QUARANTINE = "drop", "quarantine"
+_POLICY = "Policy"  # the quarantine that every gateway has
+_OTHERWISE = {DROP: ("drop();",), QUARANTINE: (f'quarantine("{_POLICY}");', "skip-filters();")}
+"""What becomes of mail without a right value. A quarantine takes it only at the end of all processing, so no
+later filter may deliver it before. Source: Cisco's user guide, quarantine action, skip-filters action."""
+
+
 @dataclass(frozen=True)
 class Ours:
-    """A filter of our shape: a group's mail passes with one of these header values, and loses the header."""
+    """A filter of our shape: a group's mail passes with one of these header values, and loses the header.
+
+    `otherwise`: what becomes of the rest, DROP or QUARANTINE.
+    """
 
     group: str  # as a name; the text's regular expression may lack its ^…$
     anchored: bool
@@ -23,6 +33,7 @@ class Ours:
     values: tuple[str, ...]
     active: bool
     patterns: tuple[str, ...] = ()  # alternatives that match more than themselves: no stack writes such
+    otherwise: str = DROP
 
 
 _LITERAL = re.compile(r"[^.*+?\[\]{}\\]+")
@@ -65,7 +76,7 @@ class _Parser:
         self._at = 0
 
     def ours(self) -> Ours:
-        """Parse `name: if (…) { if (…) { strip-header("X"); } else { drop(); } }`."""
+        """Parse `name: if (…) { if (…) { strip-header("X"); } else { drop(); } }`, or with a quarantine."""
         self._word()
         active = not self._maybe("!")
         self._sign(":")
@@ -81,7 +92,7 @@ class _Parser:
         self._sign("}")
         self._named("else")
         self._sign("{")
-        self._call("drop")
+        otherwise = self._rest()
         self._sign("}")
         self._maybe(";")
         self._sign("}")
@@ -95,7 +106,7 @@ class _Parser:
         values = _values(value)
         literal = tuple(one for one in values if _LITERAL.fullmatch(one))
         patterns = tuple(one for one in values if one not in literal)
-        return Ours(name, bool(anchored), header, literal, active, patterns)
+        return Ours(name, bool(anchored), header, literal, active, patterns, otherwise)
 
     def _test(self, word: str, argument: str | None) -> str:
         """`word == "regex"`, in any number of brackets."""
@@ -117,6 +128,16 @@ class _Parser:
         start = self._at
         value = self._test("header", "")
         return next(text for kind, text in self._tokens[start:] if kind == "string"), value
+
+    def _rest(self) -> str:
+        """What becomes of mail without a right value."""
+        if self._peek()[1].lower() != QUARANTINE:
+            self._call("drop")
+            return DROP
+        if self._call("quarantine") != _POLICY:
+            raise _NotOursError
+        self._call("skip-filters")
+        return QUARANTINE
 
     def _call(self, action: str) -> str:
         """`action("x");`, brackets of an empty one optional."""
@@ -181,7 +202,9 @@ def ends_processing(text: str) -> bool:
     return any(kind == "word" and text.lower() in _ENDS for kind, text in found)
 
 
-def render(name: str, group: str, header: str, values: tuple[str, ...]) -> tuple[str, ...]:
+def render(
+    name: str, group: str, header: str, values: tuple[str, ...], otherwise: str = DROP
+) -> tuple[str, ...]:
     """The filter's lines. Several values: `^(a|b)$`. The group is a regular expression, hence the anchors."""
     value = values[0] if len(values) == 1 else f"({'|'.join(values)})"
     return (
@@ -189,7 +212,7 @@ def render(name: str, group: str, header: str, values: tuple[str, ...]) -> tuple
         f'  if (header("{header}") == "^{value}$") {{',
         f'    strip-header("{header}");',
         "  } else {",
-        "    drop();",
+        *(f"    {action}" for action in _OTHERWISE[otherwise]),
         "  }",
         "}",
     )

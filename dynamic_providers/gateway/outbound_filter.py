@@ -3,13 +3,13 @@
 Row l. Guide: «Criar uma regra de fluxo de e-mails». Its text checks RELAYLIST, while its own group is
 RELAY_O365, and asks the reader to review the name: copied literally it never fires. Each stack owns its own
 *alternatives* of `^(a|b)$`, so rotation and shared gateways are the same thing; the filter comes with the
-first and goes with the last.
+first and goes with the last. What lacks the header may be quarantined instead of dropped.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pulumi.dynamic import ReadResult
@@ -41,8 +41,12 @@ class FilterRefusedError(GatewayError):
 
 
 class Alternative(Model):
-    """A header value that lets mail pass. Whatever in the filter is not as it should be is `other`."""
+    """A header value that lets mail pass. Whatever in the filter is not as it should be is `other`.
 
+    `mismatch`: what becomes of mail with another value, if it is not dropped; the same for all.
+    """
+
+    mismatch: Literal["quarantine"] | None = None
     other: dict[str, str] = Field(default_factory=dict)
 
 
@@ -146,6 +150,13 @@ def _to_put_back(changes: Mapping[str, Entry | None], mine: Filter | None) -> di
     return next(whole, None)
 
 
+def _otherwise(changes: Mapping[str, Entry | None]) -> str:
+    """What becomes of mail with another value, as these changes want it; «» where they do not say it."""
+    wanted = [entry for entry in changes.values() if entry is not None]
+    wanted.sort(key=lambda entry: RAW in entry)  # what is wanted now goes before what was there before us
+    return str(wanted[0].get("mismatch") or filter_text.DROP) if wanted else ""
+
+
 def _is_way_back(changes: Mapping[str, Entry | None]) -> bool:
     return all(entry is None or RAW in entry for entry in changes.values())
 
@@ -172,6 +183,13 @@ def _to_write_back(found: Filter) -> str:
     """The text that makes the filter again: not every release prints an inactive one's mark."""
     text = filter_text.mended(found.text)
     return text if found.active else re.sub(rf"^({re.escape(found.name)})\s*!?\s*:", r"\1!:", text)
+
+
+def mismatch_of(filters: list[Filter], place: Place) -> str:
+    """What becomes of mail with another value."""
+    mine = mine_of(filters, place)
+    shape = filter_text.recognise(mine.text) if mine else None
+    return shape.otherwise if shape else filter_text.DROP
 
 
 def values_of(filters: list[Filter], place: Place) -> tuple[str, ...]:
@@ -269,8 +287,9 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
         if mine_of(filters, place) is None:
             return {}
         wrong = faults(filters, place)
-        values = values_of(filters, place)
-        return {key: {"other": dict(wrong)} for key in keys if _is_another(wrong) or key in values}
+        values, mismatch = values_of(filters, place), mismatch_of(filters, place)
+        entry = {} if mismatch == filter_text.DROP else {"mismatch": mismatch}
+        return {key: {**entry, "other": dict(wrong)} for key in keys if _is_another(wrong) or key in values}
 
     def recorded(self, place: Place, keys: Iterable[str]) -> Entries:
         """With the whole text and its place in the list, which only the way back needs."""
@@ -325,11 +344,9 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             return write_scripts(name, lines, there=mine is not None, position=int(back["position"]))
         values = [value for value in values_of(filters, place) if value not in changes]
         values += sorted(key for key, entry in changes.items() if entry is not None)
-        lines = (
-            filter_text.render(name, str(place["group"]), str(place["header"]), tuple(values))
-            if values
-            else ()
-        )
+        group, header = str(place["group"]), str(place["header"])
+        otherwise = _otherwise(changes) or mismatch_of(filters, place)
+        lines = filter_text.render(name, group, header, tuple(values), otherwise) if values else ()
         position = right_position(filters, mine)
         if mine is not None and _is_way_back(changes):  # what is not ours any more stays where it is
             position = filters.index(mine) + 1 if mine is not filters[-1] else 0
@@ -400,7 +417,8 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
             count = sum(one.attribute == attribute for one in found)
             if count:
                 report.info(f"{self.label}: {count} alternative{'s' if count > 1 else ''} {what}")
-        for line in sorted({str(one) for one in found if one.secret}):
+        inside = {str(one) for one in found if one.secret or one.attribute == "mismatch"}
+        for line in sorted(inside):
             report.info(f"{self.label}: {line}")
 
 
@@ -408,7 +426,10 @@ class OutboundFilterProvider(GatewayProvider, TableProvider):
 
 
 class OutboundFilter(ManagedResource, module="gateway", name="OutboundFilter"):
-    """Header values of this stack in the outbound filter: name, group, header, alternatives {value: {}}."""
+    """Header values of this stack in the outbound filter: name, group, header, alternatives {value: {}}.
+
+    A value's `mismatch: quarantine`: what lacks all of them is not dropped, but put into quarantine.
+    """
 
     def __init__(
         self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None

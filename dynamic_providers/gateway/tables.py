@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from dynamic_providers.change_note import note
 from dynamic_providers.entries import Entry, Place, Props
 from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.dialogue import DialogueError
@@ -70,8 +71,8 @@ class GatewayProvider(EveryMemberProvider):
     ) -> None:
         """Stage and commit; the comment names this table and what changes in it."""
         resource = named or f"{self.label} {', '.join(sorted(changes))}"
-        ticket = str((context.get("change") or {}).get("ticket", ""))
-        self._gateway(place).change(self.table_order, table, stage, resource, ticket=ticket)
+        why = note(context.get("change"))
+        self._gateway(place).change(self.table_order, table, stage, resource, why=why)
 
 
 def rows(text: str) -> Iterator[str]:

@@ -106,13 +106,13 @@ class Gateway:
         return result
 
     def change(
-        self, order: int, table: str, stage: Callable[[Session], None], resource: str, *, ticket: str = ""
+        self, order: int, table: str, stage: Callable[[Session], None], resource: str, *, why: str = ""
     ) -> None:
         """Have something changed.
 
         Returns when it is committed; raises when it is not, and then nothing of it is left.
         """
-        request = Change(order, table, stage, resource, ticket)
+        request = Change(order, table, stage, resource, why)
         self._hand_over(request)
         request.done.result()
 

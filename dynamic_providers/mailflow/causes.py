@@ -151,7 +151,8 @@ SITUATIONS: Final[dict[str, Cause]] = {
         "no sender group of the gateway relays for Microsoft 365: the group is missing or below one "
         "that matches "
         "first, lacks the dot, its policy does not relay, or the smart host is not that listener's address",
-        "sender group for `.protection.outlook.com` (the dot matters) at the top of the outbound "
+        "sender group for Microsoft 365's hosts (`.protection.outlook.com`, or that of its cloud; the dot "
+        "matters) at the top of the outbound "
         "listener's HAT; "
         "smart hosts of the connector: data 2; " + GATEWAY_AS_SET,
     ),
@@ -181,14 +182,14 @@ SITUATIONS: Final[dict[str, Cause]] = {
         may_pass=True,
     ),
     "other filter dropped": Cause(
-        "another filter of the gateway dropped it",
+        "another filter of the gateway dropped or quarantined it",
         "look at that filter (`filters`, `detail`): what it says must not hold for this mail",
     ),
     "header outside": Cause(
         "the filter did not strip it: it is missing, inactive or invalid, it names another sender group "
         "(copied from the guide it says RELAYLIST), or a filter above it ends the processing",
         "`filters`, `list` on the gateway: the filter active and valid, nothing final above it, sendergroup "
-        "as the group of the HAT is called, drop() for all but the secret; " + GATEWAY_AS_SET,
+        "as the group of the HAT is called, and no mail but that with the secret let pass; " + GATEWAY_AS_SET,
     ),
     "not outside": Cause(
         "the gateway has handed it over, and it is not in the outside mailbox",
@@ -201,9 +202,9 @@ SITUATIONS: Final[dict[str, Cause]] = {
     "forged got through": Cause(
         "the filter does not act: it is missing, inactive or invalid, it names another sender group (copied "
         "from the guide it says RELAYLIST), a filter above it ends the processing, it accepts more than the "
-        "secret, or does not drop the rest",
+        "secret, or does not stop the rest",
         "`filters`, `list` on the gateway: the filter active and valid, nothing final above it, sendergroup "
-        "as the group of the HAT is called, drop() for all but the secret; " + GATEWAY_AS_SET,
+        "as the group of the HAT is called, and no mail but that with the secret let pass; " + GATEWAY_AS_SET,
     ),
     "open door": Cause(
         "the lock-down is set to closed and does not act (yet): it takes up to 30 minutes, or the "

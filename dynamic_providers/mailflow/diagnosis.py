@@ -150,10 +150,17 @@ class Diagnosis:
             return
         if not row.get("Enabled", True):
             yield f"the inbound connector «{name}» is switched off"
-        if from_ip and not _within(from_ip, row.get("SenderIPAddresses")):
+        wanted, has = self._settings.certificate, str(row.get("TlsSenderCertificateName") or "")
+        if wanted and has.casefold() != wanted:
+            yield f"the inbound connector «{name}» does not go by the certificate {wanted}"
+        elif wanted:
+            yield f"the gateway at {from_ip or 'any address'} may not show the certificate {wanted}"
+        elif from_ip and not _within(from_ip, row.get("SenderIPAddresses")):
             yield f"{from_ip} is not among the addresses of the inbound connector «{name}»"
 
     def _rule_a(self, from_ip: str) -> Iterable[str]:
+        if self._settings.filtered:
+            return
         name, rows = self._names.inbound_rule, self._rules()
         rule = named(rows, name)
         if rule is None:

@@ -1,7 +1,7 @@
-"""A message with a wrong header: it has to be dropped, and by our filter's name.
+"""A message with a wrong header: it has to be dropped, or quarantined, and by our filter's name.
 
-A probe from outside never reaches that filter (its host has no `.protection.outlook.com` name), so the tenant
-sends it: a rule above k, for the probe's mailbox and a one-time word only, sets a wrong header and stops.
+A probe from outside never reaches that filter (its host has no name of Microsoft's), so the tenant sends it:
+a rule above k, for the probe's mailbox and a one-time word only, sets a wrong header and stops.
 """
 
 from dataclasses import dataclass
@@ -120,24 +120,28 @@ class Forgery:
             return
         shown = {
             **tracked.evidence(),
-            "filter": tracked.filter,
+            "filter": tracked.stopped_by,
             "rules": ", ".join(rules or ()) or "not told by message trace",
         }
+        stopped, does = (
+            tracked.dropped or tracked.quarantined,
+            "Dropped" if tracked.dropped else "Quarantined",
+        )
         if by_probe is False:
             # Failed for now, so that it is sent again; what is left at the deadline is «not proven».
             hops.failed(FILTER, f"went by {shown['rules']}", SITUATIONS["rule not ours"], shown)
-        elif not tracked.dropped and tracked.sender_group.casefold() != wanted.casefold():
+        elif not stopped and tracked.sender_group.casefold() != wanted.casefold():
             group = f"it came in by sender group {tracked.sender_group}, not {wanted}"
             hops.failed(FILTER, f"not dropped: {tracked.status}; {group}", SITUATIONS["wrong group"], shown)
-        elif not tracked.dropped:
+        elif not stopped:
             surely = by_probe is True or self._header_outside(story.message.word)
             self._got_through(hops, tracked.status, shown, surely=surely)
-        elif tracked.filter.casefold() == ours.casefold():
-            hops.ok(FILTER, f"{tracked.status}: Dropped by filter '{tracked.filter}'", shown)
+        elif tracked.stopped_by.casefold() == ours.casefold():
+            hops.ok(FILTER, f"{tracked.status}: {does} by filter '{tracked.stopped_by}'", shown)
         else:
-            by = tracked.filter or "not named"
+            by = tracked.stopped_by or "not named"
             cause = SITUATIONS["other filter dropped"]
-            hops.failed(FILTER, f"{tracked.status}: Dropped by filter '{by}', not by '{ours}'", cause, shown)
+            hops.failed(FILTER, f"{tracked.status}: {does} by filter '{by}', not by '{ours}'", cause, shown)
 
     def _no_end(self, hops: Hops, story: Story) -> None:
         """Nothing is proven of the filter where the message did not come to it: see outbound."""

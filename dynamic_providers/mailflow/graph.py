@@ -5,28 +5,21 @@ to that one mailbox (Microsoft Learn, «Role Based Access Control for Applicatio
 Domain.Read.All for a domain's records.
 """
 
+from dataclasses import replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import requests
 
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.errors import clean
 from dynamic_providers.exchange.authority import Authority
-from dynamic_providers.exchange.clouds import CLOUDS, Cloud
 from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 from dynamic_providers.mailflow.errors import CannotLook, CannotSend
 from dynamic_providers.mailflow.message import Probe
-
-HOSTS: Final = {
-    "worldwide": "graph.microsoft.com",
-    "gccHigh": "graph.microsoft.us",
-    "dod": "dod-graph.microsoft.us",
-    "china": "microsoftgraph.chinacloudapi.cn",
-}
-"""Source: Microsoft Learn, «Microsoft Graph national cloud deployments»."""
 
 _LONGEST: Final = 600  # of what Graph says, in an error
 _LIMITED: Final = "limited to that mailbox by Exchange's RBAC for Applications, and grant admin consent"
@@ -43,7 +36,7 @@ class _GraphAuthority(Authority):
 
     def __init__(self, tenant: TenantConnection, endpoints: Endpoints, https: Https) -> None:
         super().__init__(tenant, endpoints, https)
-        self._cloud = Cloud(exchange=HOSTS[tenant.cloud], login=CLOUDS[tenant.cloud].login)
+        self._cloud = replace(self._cloud, exchange=self._cloud.graph)
 
 
 class Graph:
@@ -51,7 +44,7 @@ class Graph:
 
     def __init__(self, tenant: TenantConnection, endpoints: Endpoints) -> None:
         self._https = Https(endpoints.ca_bundle)
-        self._base = (endpoints.graph or f"https://{HOSTS[tenant.cloud]}").rstrip("/") + "/v1.0"
+        self._base = (endpoints.graph or f"https://{CLOUDS[tenant.cloud].graph}").rstrip("/") + "/v1.0"
         self._authority = _GraphAuthority(tenant, endpoints, self._https)
         self._folders: dict[str, str] = {}
         self._where = f"{tenant.initial_domain}, Microsoft Graph"

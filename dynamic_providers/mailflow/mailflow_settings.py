@@ -6,6 +6,7 @@ from pydantic import Field
 
 from dynamic_providers.connections import JumpHost
 from dynamic_providers.field_types import (
+    CertificateName,
     Domain,
     ExchangeName,
     FilterName,
@@ -88,6 +89,12 @@ class MailflowSettings(Model):
     mx_hosts: tuple[HostName, ...] = Field((), description="Names by which MX records lead to the gateway.")
     sender_addresses: tuple[SenderAddress, ...] = Field(
         (), description="What the inbound connector knows the gateways by."
+    )
+    certificate: CertificateName | None = Field(
+        None, description="What it knows them by instead: the name in their certificate."
+    )
+    filtered: Flag = Field(
+        default=False, description="Whether Microsoft filters what the gateways deliver: no rule spares it."
     )
     names: ObjectNames = ObjectNames()
     header: HeaderName = HEADER

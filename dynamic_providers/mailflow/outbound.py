@@ -158,16 +158,17 @@ class Departure:
             cause = not_tracked(self.bench, story, self.deadline)[1]
             hops.unproven(FILTER, "only tracking shows what the filter did", cause)
             return True
-        shown = {"MID": ", ".join(tracked.mids), "filter": tracked.filter, "status": tracked.status}
-        if tracked.dropped:
+        shown = {"MID": ", ".join(tracked.mids), "filter": tracked.stopped_by, "status": tracked.status}
+        if tracked.dropped or tracked.stopped_by:
             self._dropped(hops, tracked, shown)
             return False
         hops.ok(FILTER, f"«{ours}» let it pass", shown)
         return self._delivered(hops, tracked)
 
     def _dropped(self, hops: Hops, tracked: Tracked, shown: dict[str, str]) -> None:
-        says = f"{tracked.status}: Dropped by filter '{tracked.filter or 'not named'}'"
-        if tracked.filter.casefold() == self.bench.settings.names.filter.casefold():
+        does = "Dropped" if tracked.dropped else "Quarantined"
+        says = f"{tracked.status}: {does} by filter '{tracked.stopped_by or 'not named'}'"
+        if tracked.stopped_by.casefold() == self.bench.settings.names.filter.casefold():
             found = self.bench.diagnosis.header()
             hops.failed(FILTER, says, SITUATIONS["own filter dropped"], shown, found=found)
         else:

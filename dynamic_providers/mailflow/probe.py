@@ -37,6 +37,7 @@ class Answer:
     cipher: str = ""
     timed_out: bool = False
     certificate: bytes = field(default=b"", repr=False)  # the server's own, DER
+    untrusted: bool = False  # its certificate was asked for, and is not vouched for
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -94,9 +95,12 @@ class Smtp:
         """Whether it talks with this machine at all: greeting and EHLO, nothing else."""
         return self._talk(host, address, _Talk.greet)
 
-    def secure(self, host: str, address: str) -> Answer:
-        """Greeting, EHLO and STARTTLS, nothing else: the answer has the server's certificate."""
-        return self._talk(host, address, _Talk.secure)
+    def secure(self, host: str, address: str, trusted: ssl.SSLContext | None = None) -> Answer:
+        """Greeting, EHLO and STARTTLS, nothing else: the answer has the server's certificate.
+
+        `trusted`: a client's context that says whose certificates count; without, any does.
+        """
+        return self._talk(host, address, lambda talk: talk.secure(trusted))
 
     def _talk(self, host: str, address: str, what: "Callable[[_Talk], Answer]") -> Answer:
         try:
@@ -140,6 +144,8 @@ class _Talk:
     def __init__(self, session: _Session, host: str, address: str) -> None:
         self._session, self._host, self._address = session, host, address
         self._stage, self._tls, self._cipher, self._certificate = "greeting", "", "", b""
+        self._trusted: ssl.SSLContext | None = None
+        self._untrusted = False
 
     def greet(self) -> Answer:
         """The first two stages."""
@@ -148,9 +154,9 @@ class _Talk:
             ("greeting", lambda: session.connect(self._address, _SMTP)), ("EHLO", session.ehlo)
         )
 
-    def secure(self) -> Answer:
+    def secure(self, trusted: ssl.SSLContext | None) -> Answer:
         """The first three."""
-        session = self._session
+        session, self._trusted = self._session, trusted
         return self._through(
             ("greeting", lambda: session.connect(self._address, _SMTP)),
             ("EHLO", session.ehlo),
@@ -180,6 +186,9 @@ class _Talk:
         except smtplib.SMTPResponseException as error:  # DATA was refused before the message
             self._stage = "DATA"
             code, said = error.smtp_code, _text(error.smtp_error)
+        except ssl.SSLCertVerificationError as error:
+            self._untrusted = True
+            code, said = 0, error.verify_message
         except (OSError, smtplib.SMTPException) as error:
             silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
             within = f"no answer within {session.timeout:g} s"
@@ -195,17 +204,15 @@ class _Talk:
             tls=self._tls,
             cipher=self._cipher,
             certificate=self._certificate,
+            untrusted=self._untrusted,
         )
 
     def _start_tls(self) -> tuple[int, bytes]:
-        """As servers do it among themselves: where it is offered, with whatever certificate."""
+        """As servers do it among themselves: where it is offered, with whatever certificate, if not asked."""
         session = self._session
         if not session.has_extn("starttls"):
             return 250, b""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        code, said = session.starttls(context=context)
+        code, said = session.starttls(context=self._trusted or _whatever())
         if code != 220:
             return code, said
         if isinstance(session.sock, ssl.SSLSocket):
@@ -213,6 +220,13 @@ class _Talk:
             self._cipher = (session.sock.cipher() or ("",))[0]
             self._certificate = session.sock.getpeercert(binary_form=True) or b""
         return session.ehlo()
+
+
+def _whatever() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _text(said: bytes | str) -> str:

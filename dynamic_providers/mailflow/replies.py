@@ -171,7 +171,7 @@ _RELAY: Final[tuple[tuple[str, Cause], ...]] = (
         Cause(
             "the gateway puts Microsoft 365 off: it is busy, or the mail flow policy of the sender group "
             "that caught Microsoft 365 limits connections or recipients",
-            "sender group for `.protection.outlook.com` at the top of the outbound listener's HAT, with a "
+            "sender group for Microsoft 365's hosts at the top of the outbound listener's HAT, with a "
             "policy that relays without such limits; `status` and `tophosts` on the gateway show its load",
             may_pass=True,
         ),

@@ -11,15 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dynamic_providers.errors import clean
+from dynamic_providers.exchange.message_trace import CONNECTOR_ID, inbound_connector
 
 Row = Mapping[str, Any]
 Run = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]  # a cmdlet and its parameters → rows
 
 _SLACK: Final = timedelta(minutes=15)  # clocks differ
-_INBOUND: Final = re.compile(r"InboundConnectorData=Name=([^;\"<]+)")
 _OUTBOUND: Final = re.compile(r"TenantOutboundConnectorCustomData=Name=([^;\"<]+)")
-# A server's own connectors, «SERVER\Default SERVER» or «Default SERVER», are none of the tenant's.
-_CONNECTOR_ID: Final = re.compile(r'Name="ConnectorId" String="(?!Default )([^"\\]+)"')
 _DATA_TLS: Final = re.compile(r"tlsversion=([^;\"<]+)", re.IGNORECASE)
 _SENT_TLS: Final = re.compile(r"\bTLS ?v?([\d._]+)", re.IGNORECASE)
 _FOLDER: Final = re.compile(r"(?:DefaultFolderType:|to the folder:? ?'?)(?:DefaultFolderType:)?(\w[\w ]*)")
@@ -69,12 +67,18 @@ class Traced:
     @property
     def inbound_connector(self) -> str | None:
         """The connector that took it: "" for none, None where the trace does not say."""
-        return self._connector(_INBOUND, "receive")
+        return inbound_connector((one.event, one.data) for one in self.events)
 
     @property
     def outbound_connector(self) -> str | None:
         """The connector that it left by, likewise."""
-        return self._connector(_OUTBOUND, "send")
+        for one in self.events:
+            found = _OUTBOUND.search(one.data) or (
+                CONNECTOR_ID.search(one.data) if one.is_a("send") else None
+            )
+            if found:
+                return found[1].strip()
+        return "" if any(one.is_a("send") and "<MEP" in one.data for one in self.events) else None
 
     @property
     def rules(self) -> tuple[str, ...] | None:
@@ -130,14 +134,6 @@ class Traced:
             "rules": ", ".join(self.rules or ()),
         }
         return {label: clean(value) for label, value in shown.items() if value}
-
-    def _connector(self, pattern: re.Pattern[str], event: str) -> str | None:
-        for one in self.events:
-            found = pattern.search(one.data) or (_CONNECTOR_ID.search(one.data) if one.is_a(event) else None)
-            if found:
-                return found[1].strip()
-        told = any(one.is_a(event) and "<MEP" in one.data for one in self.events)
-        return "" if told else None
 
 
 class Trace:

@@ -16,6 +16,7 @@ _LINES: Final = {
     "delivery tls": r"[Dd]elivery connection .*accepted TLS protocol (?P<one>\S+) cipher (?P<two>[^\s.]+)",
     "delivery": r"opened from .*?interface (?P<one>\S+) (?:\(.*?\) )?to (?:IP )?address (?P<two>[\d.]+\d)",
     "filter": r"[Dd]ropped by filter '(?P<one>[^']+)'",
+    "held by": r"[Qq]uarantined to \"[^\"]*\" \(message filter: ?(?P<one>[^)]+)\)",
     "answer": r"received remote SMTP response '(?P<one>.*?)'",
     "bounce": r"(?P<one>[Bb]ounced.*)",
     "quarantine": r"(?P<one>[Qq]uarantined to .*)",
@@ -66,6 +67,11 @@ class Tracked:
     def filter(self) -> str:
         """The message filter that dropped it."""
         return self._found("filter")[0]
+
+    @property
+    def stopped_by(self) -> str:
+        """The message filter that dropped it, or put it into a quarantine."""
+        return self.filter or self._found("held by")[0]
 
     @property
     def tls(self) -> str:

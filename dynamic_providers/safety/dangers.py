@@ -27,7 +27,8 @@ class Danger:
 
 
 def dangers(olds: Props, news: Props) -> Iterator[Danger]:
-    """All of them, between two sets of facts; none at first contact."""
+    """All of them, between two sets of facts; at first contact only what certificates do."""
+    yield from _certificates(olds, news)
     if not olds:
         return
     for entry in _gone(olds, news):
@@ -162,6 +163,27 @@ def _clearing(rule: str, clauses: list[str]) -> str:
 
 
 # --- smart hosts --------------------------------------------------------------------------------------------
+
+
+def _certificates(olds: Props, news: Props) -> Iterator[Danger]:
+    """Of smart hosts whose certificate begins to count: it decides whether Microsoft 365 delivers there."""
+    if not news.get("tls") or news["outbound"] == "none":
+        return
+    same = all(olds.get(one) == news.get(one) for one in ("tls", "tlsDomain"))
+    known = {*olds["smartHosts"]} if olds and olds["outbound"] != "none" and same else set()
+    for host in sorted({*news["smartHosts"]} - known):
+        yield Danger(acknowledgements.smart_host(host), partial(_uncertified, host, news))
+
+
+def _uncertified(host: str, news: Props) -> str:
+    said = flowing.uncertified(host, str(news.get("tlsDomain") or ""))
+    if not said:
+        return ""
+    return (
+        f"outbound.tls asks for the certificate of the smart host {host}, and {said}: Microsoft 365 would "
+        "not deliver there, and mail would come back. Give the gateway such a certificate for its outbound "
+        "listener, or correct outbound.tls and outbound.tlsDomain"
+    )
 
 
 def _refusing(host: str, news: Props) -> str:

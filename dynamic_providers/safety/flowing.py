@@ -1,11 +1,16 @@
 """Whether mail flows over something right now, by looking where the settings do not say it."""
 
+import contextlib
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 
-from dynamic_providers import report
+from cryptography import x509
+
+from dynamic_providers import connections, report
 from dynamic_providers.address_spans import overlapping, span
 from dynamic_providers.dns.connection import resolver
 from dynamic_providers.dns.mail_hosts import named_by_any
+from dynamic_providers.dns.resolver import Resolver
 from dynamic_providers.dns.wire import LookUpFailed
 from dynamic_providers.entries import Props, quoted, some
 from dynamic_providers.exchange.client import exchange
@@ -22,7 +27,7 @@ def inbound(facts: Props, domains: Iterable[str]) -> str:
     ours = sorted(name for name, fact in known.items() if fact["mx"] == "gateway")
     if ours:
         return f"the MX of {some(ours)} leads to the gateway"
-    return next((clause for name in sorted(known) if (clause := _leads_here(name, facts))), "")
+    return next((clause for name in sorted(known) if (clause := leads_here(name, facts, resolver()))), "")
 
 
 def outbound(facts: Props) -> str:
@@ -59,6 +64,56 @@ def refusing(host: str, gateways: Sequence[str]) -> str:
     return ""
 
 
+def uncertified(host: str, name: str) -> str:
+    """What is wrong with a smart host's certificate, as a clause; empty where nothing is, or none is shown.
+
+    A public authority has to have issued it (or the bundle that the settings name), and with a `name` it has
+    to be for that, or for a name below it where that begins with `*.`.
+    """
+    try:
+        addresses = [host] if span(host) else list(resolver().ipv4(host))
+    except LookUpFailed as error:
+        report.warning(f"smart host {host}: it could not be looked up: {error}")
+        return ""
+    context = ssl.create_default_context(cafile=connections.endpoints().ca_bundle)
+    context.check_hostname = False  # the name that counts is another one
+    smtp = Smtp("localhost", connect_seconds=_SECONDS, reply_seconds=_SECONDS)
+    return next(
+        (said for one in addresses if (said := _wrong_with(smtp.secure(host, one, context), name))), ""
+    )
+
+
+def _wrong_with(answer: Answer, name: str) -> str:
+    if answer.untrusted:
+        return f"{answer.address} shows a certificate that no public authority vouches for ({answer.text})"
+    if not answer.certificate:  # none may be shown to strangers: a mail flow policy's TLS is Microsoft's
+        report.warning(
+            f"smart host {answer.host}: its certificate could not be seen from here: {answer}. Whether it is "
+            "what outbound.tls asks for, the connector's validation shows (outbound.validationRecipient)"
+        )
+        return ""
+    names = certified_names(answer.certificate)
+    if not name or any(_meets(one, name) for one in names):
+        return ""
+    return f"{answer.address} shows a certificate for {quoted(names) or 'no name'}, not for {name}"
+
+
+def certified_names(certificate: bytes) -> list[str]:
+    """The host names that a certificate (DER) is for, lower case."""
+    parsed = x509.load_der_x509_certificate(certificate)
+    found = [str(one.value) for one in parsed.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    with contextlib.suppress(x509.ExtensionNotFound):
+        extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        found += extension.value.get_values_for_type(x509.DNSName)
+    return list(dict.fromkeys(one.lower() for one in found))
+
+
+def _meets(certified: str, name: str) -> bool:
+    if name.startswith("*."):
+        return certified == name[2:] or certified.endswith(name[1:])
+    return certified == name or (certified.startswith("*.") and name.partition(".")[2] == certified[2:])
+
+
 def _greeting(host: str, address: str) -> str:
     answer: Answer = Smtp("localhost", connect_seconds=_SECONDS, reply_seconds=_SECONDS).greet(host, address)
     if answer.code >= 500:
@@ -71,16 +126,17 @@ def _greeting(host: str, address: str) -> str:
     return ""
 
 
-def _leads_here(domain: str, facts: Props) -> str:
+def leads_here(domain: str, facts: Props, ask: Resolver) -> str:
+    """Whether the world leads a domain's mail to the gateway, as a clause; also where nobody can say."""
     try:
-        hosts = named_by_any(resolver(), domain)
-        here = sorted(hosts & set(facts["mxHosts"])) or sorted(_at_the_gateway(hosts, facts))
+        hosts = named_by_any(ask, domain)
+        here = sorted(hosts & set(facts["mxHosts"])) or sorted(_at_the_gateway(hosts, facts, ask))
     except LookUpFailed as error:
         return f"nobody can say where mail for {domain} goes ({error})"
     return f"the MX of {domain} leads to the gateway ({', '.join(here)})" if here else ""
 
 
-def _at_the_gateway(hosts: Iterable[str], facts: Props) -> Iterator[str]:
+def _at_the_gateway(hosts: Iterable[str], facts: Props, ask: Resolver) -> Iterator[str]:
     for host in hosts:
-        if overlapping(resolver().ipv4(host), facts["inboundAddresses"]):
+        if overlapping(ask.ipv4(host), facts["inboundAddresses"]):
             yield host

@@ -17,6 +17,7 @@ from dynamic_providers import report
 from dynamic_providers.entries import Props, plain
 from dynamic_providers.errors import clean_errors
 from dynamic_providers.field_types import (
+    CertificateName,
     Domain,
     Flag,
     HostName,
@@ -50,7 +51,7 @@ class Acknowledged(Model):
 
 
 class GuardInputs(Model):
-    """The plan's facts: what the settings say that mail hangs on.
+    """The plan's facts: what the settings say that mail hangs on. `tls`: what is asked of certificates.
 
     `places`: setting → value, of what is taken away and made anew when it changes; `scopes`: rule → condition
     → values. The addresses are those of the gateways, for mail from and to the internet.
@@ -63,6 +64,8 @@ class GuardInputs(Model):
     outbound_addresses: tuple[SenderAddress, ...] = ()
     outbound: Literal["none", "pilot", "all"] = "none"
     smart_hosts: tuple[SmartHost, ...] = ()
+    tls: Literal["CertificateValidation", "DomainValidation"] | None = None
+    tls_domain: CertificateName | None = None
     places: dict[str, PlainText] = Field(default_factory=dict)
     scopes: dict[str, dict[str, tuple[PlainText, ...]]] = Field(default_factory=dict)
     acknowledged: tuple[Acknowledged, ...] = ()

@@ -43,6 +43,7 @@ CHECKS = (
     Check("listeners", "gateway", _WAY_IN, gateway_tables.listeners_there),
     Check("mail flow policy", "gateway", (*_WAY_IN, "names", "take_over"), gateway_tables.policy),
     Check("recipient validation", "gateway", _WAY_IN, gateway_tables.recipient_validation),
+    Check("bounce verification", "gateway", (*_WAY_IN, "domains"), gateway_tables.bounces),
     Check(
         "delivery addresses", "gateway", (*_WAY_IN, "tenant", "inbound", "leave"), gateway_members.delivery
     ),
@@ -51,9 +52,11 @@ CHECKS = (
     Check("app role", "tenant", _TENANT, tenant_checks.app_role),
     Check("directory role", "tenant", _TENANT, tenant_checks.directory_role),
     Check("accepted domains", "tenant", (*_TENANT, "domains"), tenant_checks.accepted_domains),
+    Check("DKIM", "tenant", (*_TENANT, "domains"), tenant_checks.signing),
     Check("clock", "tenant", _TENANT, tenant_checks.clock),
     Check("MX", "names", _DOMAINS, names.mx),
     Check("SPF", "names", (*_DOMAINS, "outbound", "acknowledge"), names.spf),
+    Check("DMARC", "names", ("domains", "dns"), names.dmarc),
 )
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from dynamic_providers.errors import ManagedError
 from fleet import table
-from fleet.carrying_out import choose_or_end, do_all, finish
+from fleet.carrying_out import carry_out, choose_or_end
 from fleet.children import Stopped
 from fleet.doctor.finding import Finding, Level, worst
 from fleet.engine import Engine
@@ -53,8 +53,8 @@ def doctor(
 ) -> NoReturn:
     """What would be in the way: logins, rights, tables, names, engine. Looks only, and changes nothing."""
     choice = choose_or_end(names, label, changed_since, shard)
-    done = do_all(choice, partial(Doctors, choice.stacks), parallel)
-    finish("doctor", done, as_json=json, show=partial(_show, brief=brief))
+    work = partial(Doctors, choice.stacks)
+    carry_out("doctor", choice, work, parallel, as_json=json, show=partial(_show, brief=brief))
 
 
 class Doctors:

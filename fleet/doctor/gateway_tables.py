@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynamic_providers.gateway import listeners, mail_flow_policy
+from dynamic_providers.gateway import bounce_verification, listeners, mail_flow_policy
+from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.sender_group import read_hat, refuse_missing_policy
 from dynamic_providers.gateway.transaction import Gateway
 from fleet.doctor.finding import Finding, NotLookedAt, error, not_looked_at, ok, warning
@@ -93,6 +94,25 @@ def _tls(subject: Subject, name: str, tls: str | None) -> Finding:
         f"«{name}» {has}, and was set up by somebody else: the preview refuses to set TLS {WANTED_TLS}",
         "add mailFlowPolicy to takeOver",
     )
+
+
+def bounces(subject: Subject) -> Iterator[Finding]:
+    """Are the senders of outgoing mail tagged, of which Microsoft 365's side knows nothing?"""
+    domains = subject.tenant_settings.table_entries
+
+    def look(gateway: Gateway) -> Iterator[Finding]:
+        try:
+            lines = list(bounce_verification.warnings(gateway, domains))
+        except DialogueError:
+            page = "look at the page Mail Policies > Bounce Verification"
+            yield not_looked_at("the command line of this release, or this role, does not show it", page)
+            return
+        for line in lines:
+            yield warning(line, "look at the page Mail Policies > Bounce Verification")
+        if not lines:
+            yield ok("not in use")
+
+    return subject.gateways.each(look)
 
 
 def recipient_validation(subject: Subject) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from dynamic_providers.dns import sender_policy
+from dynamic_providers.dns.dmarc import dmarc as dmarc_of
 from dynamic_providers.dns.mail_hosts import without_address
 from dynamic_providers.dns.resolver import Resolver
 from dynamic_providers.dns.sender_policy import Policy
@@ -95,6 +96,20 @@ def spf(subject: Subject) -> Iterator[Finding]:
             yield warning(line, "see to it when you are at its records anyway")
     right = [policy.domain for policy in policies if _passes(policy, addresses)]
     yield from together((name, ok("SPF passes for the gateways")) for name in right)
+
+
+def dmarc(subject: Subject) -> Iterator[Finding]:
+    """Receivers are told what to do with mail that is forged in a domain's name."""
+    for name in sorted(subject.tenant_settings.domains):
+        try:
+            found = dmarc_of(subject.resolver, name)
+        except LookUpFailed as failed:
+            yield not_looked_at(f"{name}: {failed}", failed.fix)
+            continue
+        if found.policy:
+            yield ok(f"{name}: p={found.policy} (at _dmarc.{found.at})")
+        else:
+            yield warning(sender_policy.no_dmarc(Policy(name)), "see to it once SPF and DKIM pass")
 
 
 def _passes(policy: Policy, addresses: list[str]) -> bool:

@@ -11,11 +11,11 @@ from cryptography import x509
 
 from dynamic_providers.connections import credential
 from dynamic_providers.errors import ManagedError
-from dynamic_providers.exchange import foreign_connectors
+from dynamic_providers.exchange import dkim, foreign_connectors
 from dynamic_providers.exchange.admin_api import APP_ROLE
 from dynamic_providers.exchange.authority import Token
 from dynamic_providers.exchange.certificate import read_certificate
-from dynamic_providers.exchange.cmdlets import OUTBOUND_CONNECTOR
+from dynamic_providers.exchange.cmdlets import DKIM, OUTBOUND_CONNECTOR
 from dynamic_providers.exchange.errors import (
     AppRoleMissing,
     DirectoryRoleMissing,
@@ -146,6 +146,19 @@ def _accepted(name: str, known: set[str]) -> Finding:
         "is no accepted domain of this tenant: Microsoft 365 would refuse its mail",
         "add and verify it in the Microsoft 365 admin center, or take it out of domains",
     )
+
+
+def signing(subject: Subject) -> Iterator[Finding]:
+    """Microsoft 365 signs what leaves for the gateway."""
+    subject.tenant.require_token()
+    try:
+        rows = subject.tenant.rows(DKIM)
+    except ExchangeError as failed:
+        raise NotLookedAt(f"{failed.where}: {failed.what}", failed.fix) from None
+    domains = sorted(subject.tenant_settings.domains)
+    without = dkim.unsigned(rows, domains)
+    yield from together((name, warning(dkim.UNSIGNED, dkim.SWITCH_ON)) for name in without)
+    yield from together((name, ok(dkim.KEEP_BODIES)) for name in domains if name not in without)
 
 
 def clock(subject: Subject) -> Iterator[Finding]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.connections import Endpoints, TenantConnection
 from dynamic_providers.exchange.admin_api import Patience, Row
 from dynamic_providers.exchange.authority import Authority, Token
 from dynamic_providers.exchange.client import ExchangeClient
-from dynamic_providers.exchange.clouds import CLOUDS
 from dynamic_providers.exchange.cmdlets import ACCEPTED_DOMAIN, Kind
 from dynamic_providers.exchange.errors import ExchangeError
 from dynamic_providers.exchange.transport import Https

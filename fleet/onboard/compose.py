@@ -9,7 +9,7 @@ from typing import Any
 
 from components.sections import distinct
 from components.settings import Settings
-from dynamic_providers.connections import CREDENTIALS, GatewayConnection, TenantConnection
+from dynamic_providers.connections import CREDENTIALS, LOGINS, GatewayConnection, TenantConnection
 from dynamic_providers.entries import Props
 from dynamic_providers.errors import ManagedError, register_secret
 from fleet.onboard.found import Found
@@ -126,6 +126,6 @@ def missing_credentials(settings: Settings, environment: Mapping[str, str]) -> S
         lacking.append("GATEWAY_KEY_FILE")
     elif not there("GATEWAY_PASSWORD", "GATEWAY_KEY_FILE"):
         lacking.append("GATEWAY_PASSWORD or GATEWAY_KEY_FILE")
-    if not there("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
+    if not there(*LOGINS):
         lacking.append("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH")
     return lacking

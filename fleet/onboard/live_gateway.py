@@ -13,10 +13,11 @@ from typing import Any
 from components.context import HEADER
 from components.raw_values import normal
 from dynamic_providers import addresses
+from dynamic_providers.clouds import SENDERS
 from dynamic_providers.entries import Entries, Entry
 from dynamic_providers.gateway import filter_text, transaction
 from dynamic_providers.gateway.destination_controls import DestinationControlsProvider
-from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS, takes_microsoft
+from dynamic_providers.gateway.equivalents import takes_microsoft
 from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.outbound_filter import Filter, read_all
 from dynamic_providers.gateway.recipient_access import RecipientAccessProvider
@@ -104,7 +105,7 @@ def outbound_filter(filters: Iterable[Filter], group: str) -> tuple[str, tuple[s
 
 
 def _names_microsoft(group: Group) -> bool:
-    return any(host.lower() == MICROSOFT_SENDERS for host, _ in group.members)
+    return any(host.lower() in SENDERS for host, _ in group.members)
 
 
 def _takes_microsoft(group: Group) -> bool:

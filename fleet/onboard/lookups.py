@@ -9,7 +9,9 @@ from typing import Any
 from components.raw_values import normal
 from dynamic_providers import addresses, wording
 from dynamic_providers.address_spans import overlapping
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.connections import (
+    LOGINS,
     Endpoints,
     GatewayConnection,
     JumpHost,
@@ -19,7 +21,6 @@ from dynamic_providers.connections import (
 from dynamic_providers.dns.resolver import Resolver
 from dynamic_providers.dns.wire import LookUpFailed
 from dynamic_providers.errors import ManagedError
-from dynamic_providers.exchange.clouds import CLOUDS
 from dynamic_providers.exchange.json_text import parsed
 from dynamic_providers.exchange.transport import Https
 from dynamic_providers.gateway import listeners
@@ -30,7 +31,6 @@ from dynamic_providers.gateway.transaction import Gateway
 from dynamic_providers.mailflow.graph import Graph
 
 _ISSUER = re.compile(r"https://[^/]+/([0-9a-fA-F-]{36})(?:/|$)")
-_TO_LOG_IN_WITH = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
 
 
 class NotFound(ManagedError):
@@ -93,7 +93,7 @@ class MicrosoftMx:
         return self._by_graph(domain, says if len(theirs) < 2 else f"{says}, all Microsoft's")
 
     def _by_graph(self, domain: str, why: str) -> tuple[str, str]:
-        if not any(map(credential, _TO_LOG_IN_WITH)):
+        if not any(map(credential, LOGINS)):
             raise NotFound(f"{why}; Microsoft Graph was not asked, since there is nothing to log in with")
         try:
             found = [host for host in self._asked(domain) if normal(addresses.microsoft_mx, host)]

@@ -40,10 +40,11 @@ class NewStack:
             raise self._refused("stack init", done)
         return not done.returncode
 
-    def keep_secret(self, secret: str) -> None:
-        """Encrypt the header's secret into the stack file."""
-        key = f"{NAMESPACE}:outbound.secret"
-        done = self._run("config", "set", "--secret", "--path", key, "--stack", self.name, given=secret)
+    def keep_secret(self, secret: str, file: Path | None = None) -> None:
+        """Encrypt the header's secret into the stack file, or into a copy of it."""
+        words = ("--secret", "--path", f"{NAMESPACE}:outbound.secret", "--stack", self.name)
+        copy = ("--config-file", str(file)) if file else ()
+        done = self._run("config", "set", *words, *copy, given=secret)
         if done.returncode:
             raise self._refused("config set", done)
 

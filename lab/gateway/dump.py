@@ -32,6 +32,7 @@ def _tables(tables: Configuration, commands: set[str]) -> list[str]:
         "sslconfig": _ssl,
         "deliveryconfig": _delivery,
         "altsrchost": _sources,
+        "bvconfig": _bounce_verification,
     }
     return [line for command, writer in writers.items() if command in commands for line in writer(tables)]
 
@@ -167,3 +168,9 @@ def _delivery(tables: Configuration) -> list[str]:
 
 def _sources(tables: Configuration) -> list[str]:
     return [f"source {source}: {tables.alt_sources[source]}" for source in sorted(tables.alt_sources)]
+
+
+def _bounce_verification(tables: Configuration) -> list[str]:
+    found = tables.bounce_verification
+    keys = [hashed(key) for key in (found.key, *found.previous) if key]
+    return ["bounce verification", f"  action: {found.action}", f"  keys: {', '.join(keys) or 'none'}"]

@@ -202,13 +202,18 @@ def _statements(statement: Statement) -> Iterator[Statement]:
             yield from _statements(inner)
 
 
-def names_gone(one: Filter, listeners: list[str], interfaces: list[str]) -> list[str]:
-    """Listeners and interfaces that the filter names and that are not there: it is not valid then."""
+def names_gone(one: Filter, listeners: list[str], interfaces: list[str], quarantines: list[str]) -> list[str]:
+    """Listeners, interfaces and quarantines that it names and that are not there: it is not valid then."""
     gone = []
     for test in tests(one):
         known = {"recv-listener": listeners, "recv-int": interfaces}.get(test.rule.name)
         gone += [value.text for value in test.values if known is not None and value.text not in known]
+    named = {
+        "alt-src-host": interfaces,
+        "quarantine": quarantines,
+        "duplicate-quarantine": quarantines,
+    }
     for action in actions(one):
-        if action.name == "alt-src-host" and action.arguments[0].text not in interfaces:
-            gone.append(action.arguments[0].text)
+        known = named.get(action.name)
+        gone += [value.text for value in action.arguments if known is not None and value.text not in known]
     return gone

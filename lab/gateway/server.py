@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import asyncssh
 
+from lab.gateway.commands.bvconfig import bvconfig
 from lab.gateway.commands.cluster import clusterconfig, clustermode
 from lab.gateway.commands.commit import clear, commit, commitdetail, showchanges
 from lab.gateway.commands.deliveryconfig import altsrchost, deliveryconfig
@@ -36,6 +37,7 @@ from lab.gateway.switches import Switches
 from lab.journal import Broken, Journal
 
 if TYPE_CHECKING:
+    from lab.gateway.mail.appliance import Identities
     from lab.gateway.mail.service import Contexts, GatewayMail
     from lab.mail.network import Network
 
@@ -44,6 +46,7 @@ SHA1 = {"kex_algs": ["diffie-hellman-group14-sha1"], "signature_algs": ["ssh-rsa
 
 COMMANDS: dict[str, Command] = {
     "altsrchost": altsrchost,
+    "bvconfig": bvconfig,
     "clear": clear,
     "clusterconfig": clusterconfig,
     "clustermode": clustermode,
@@ -101,14 +104,22 @@ class LabGateway(Switches):
 
     # Life.
 
-    def connect(self, network: Network, contexts: Contexts, tracking_port: int = 0) -> GatewayMail:
+    def connect(
+        self,
+        network: Network,
+        contexts: Contexts,
+        tracking_port: int = 0,
+        *,
+        identities: Identities | None = None,
+    ) -> GatewayMail:
         """Put the gateway into the emulated internet: from `start` on it takes and delivers mail.
 
-        `contexts` gives a server's TLS context for host names.
+        `contexts` gives a server's TLS context for host names, `identities` a client's; without, the gateway
+        has no certificate to show where it delivers.
         """
         from lab.gateway.mail.service import GatewayMail
 
-        self.mail = GatewayMail(self, network, contexts, tracking_port)
+        self.mail = GatewayMail(self, network, contexts, tracking_port, identities)
         return self.mail
 
     def start(self) -> None:

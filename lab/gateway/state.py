@@ -21,8 +21,11 @@ ATTRIBUTES = {
     "sslconfig": "ssl",
     "deliveryconfig": "delivery",
     "altsrchost": "alt_sources",
+    "bvconfig": "bounce_verification",
 }
 """The command that configures it → the attribute of `Configuration`."""
+QUARANTINES = ("Policy", "Virus", "Unclassified", "Outbreak", "File Analysis")
+"""The quarantines that an appliance is shipped with."""
 
 
 @dataclass
@@ -159,6 +162,15 @@ class Delivery:
 
 
 @dataclass
+class BounceVerification:
+    """How bounces are told from forged ones: tags made with a key, and what happens to bounces without."""
+
+    key: str = ""
+    previous: list[str] = field(default_factory=list)
+    action: str = "reject"
+
+
+@dataclass
 class Configuration:
     """All tables of one level."""
 
@@ -171,7 +183,9 @@ class Configuration:
     alt_sources: dict[str, str] = field(default_factory=dict)
     tls_certificate: str = "Demo"
     tls_alert: bool = False
+    bounce_verification: BounceVerification = field(default_factory=BounceVerification)
     interfaces: list[str] = field(default_factory=list)
+    quarantines: list[str] = field(default_factory=lambda: list(QUARANTINES))
 
     def listener(self, name: str) -> Listener:
         """The listener of exactly that name; LookupError where there is none."""

@@ -99,6 +99,13 @@ class Switches:
     """Hold hosts to what their mail flow policy allows: connections, messages, recipients."""
     smtp_faults: dict[str, str] = field(default_factory=dict)
     """Replies of all listeners by stage (connect, mail, rcpt, data), instead of what they would say."""
+    certificate: str = "public"
+    """What it shows in TLS where it delivers: `public`, `demonstration`, which nobody trusts, or `none`."""
+    certificate_names: tuple[str, ...] = ()
+    """The names in its certificate, the subject first; () = the member's host name. Counts for its listeners
+    from the next `mail.sync()` on."""
+    unknown_quarantine: str = "invalid"
+    """Not known: a filter that names a quarantine that is not there is `invalid`, or `refused` at once."""
     new_mid_when_changed: bool = False
     """A message that a filter has changed goes on under a second MID, as in the guide's picture."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 
 from lab.internet.practice import SENDER_ADDRESS, SENDER_HOST, SINK_ADDRESS, SINK_HOST
+from lab.internet.spf import check
 from lab.mail.client import SmtpClient
 from lab.mail.envelope import Envelope, Outcome, domain_of
 from lab.mail.network import Network
@@ -102,7 +103,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Kept:
-    """A message at the sink, and how it came."""
+    """A message at the sink, and how it came; `spf` is what its sender's domain says of the address."""
 
     envelope: Envelope
     peer: str
@@ -110,6 +111,7 @@ class Kept:
     tls: str
     cipher: str
     at: float
+    spf: str
 
 
 @dataclass
@@ -195,7 +197,8 @@ class Sink:
             number = len(self.received) + 1
             line = f"{sender} by {SINK_HOST} with {how} id {number}; {formatdate()}"
             kept = e.with_header("Received", line)
-            self.received.append(Kept(kept, c.peer, c.helo, c.tls, c.cipher, time.time()))
+            spf = check(self.network.zones, c.peer, e.sender, c.helo)
+            self.received.append(Kept(kept, c.peer, c.helo, c.tls, c.cipher, time.time(), spf))
             self._grown.notify_all()
             return f"250 2.0.0 Ok: kept as {number}"
 

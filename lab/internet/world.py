@@ -19,7 +19,7 @@ from lab.internet.practice import (
     SINK_HOST,
 )
 from lab.internet.zones import NAME_SERVER, Zones
-from lab.tenant.practice import BCE_DEMO, CONTOSO, FABRIKAM
+from lab.tenant.practice import BCE_DEMO, CONTOSO, FABRIKAM, Organization
 
 ORIGINS = (
     "bce-demo.com",
@@ -53,14 +53,19 @@ def furnish(zones: Zones, *, gateway_in_spf: bool = True) -> None:
     _gateways(zones)
     _microsoft(zones, [address for tenant in ORGANIZATIONS for address in tenant.outbound])
     for tenant in ORGANIZATIONS:
-        initial = tenant.initial_domain
-        gateways = [data2 for _, data2 in GATEWAYS[initial]] if gateway_in_spf else []
-        for domain, exchanger in tenant.mx.items():
-            zones.set(domain, "MX", f"0 {exchanger}")
-            zones.set(exchanger, "A", tenant.front_door)
-            _sender_policy(zones, domain, gateways if domain != initial else [])
-            if domain != initial:
-                _signatures(zones, domain, initial)
+        gateways = [data2 for _, data2 in GATEWAYS[tenant.initial_domain]]
+        tenant_records(zones, tenant, gateways if gateway_in_spf else [])
+
+
+def tenant_records(zones: Zones, tenant: Organization, gateways: Sequence[str]) -> None:
+    """A tenant's domains: MX at Microsoft, signatures, and SPF that names these addresses of gateways."""
+    initial = tenant.initial_domain
+    for domain, exchanger in tenant.mx.items():
+        zones.set(domain, "MX", f"0 {exchanger}")
+        zones.set(exchanger, "A", tenant.front_door)
+        _sender_policy(zones, domain, gateways if domain != initial else [])
+        if domain != initial:
+            _signatures(zones, domain, initial)
 
 
 def host(zones: Zones, name: str, *addresses: str) -> None:
@@ -90,6 +95,8 @@ def _gateways(zones: Zones) -> None:
         host(zones, f"esa{suffix}", data1)
         host(zones, f"ob{suffix}", data2)
         zones.set(f"mx{suffix}", "A", data1)
+        for address in (data1, data2):  # what `exists:%{i}.spf.hc1234-56.iphmx.com` in a record asks for
+            zones.set(f"{address}.spf.hc1234-56.iphmx.com", "A", "127.0.0.2")
 
 
 def _microsoft(zones: Zones, outbound: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import ssl
 from functools import cache
 from typing import Literal, Self
 
+from lab.mail.certificate import Certificate, shown
 from lab.mail.envelope import Envelope, Outcome
 from lab.mail.network import Network
 from lab.mail.proxy import header
@@ -20,7 +21,8 @@ class SmtpClient:
     """One connection from `source` to `target`, made with the first message; a context manager.
 
     `tls`: «preferred» takes STARTTLS where it is offered, «required» sends nothing without; any certificate
-    will do, as Microsoft's and Cisco's guide has it. `timeout` in seconds, for each answer.
+    will do, as Microsoft's and Cisco's guide has it: who minds looks at `certificate`. `timeout` in seconds,
+    for each answer. `identity`: a client's TLS context with the certificate to show; None shows none.
     """
 
     def __init__(
@@ -33,15 +35,18 @@ class SmtpClient:
         helo: str = "mail.lab.example",
         tls: Tls = "preferred",
         timeout: float = 10,
+        identity: ssl.SSLContext | None = None,
     ) -> None:
         self._network = network
         self._smtp = _Smtp(source, target, port, timeout, helo)
         self._target, self._port = target, port
         self._tls = tls
+        self._identity = identity
         self._failed: Outcome | None = None
         self._open = False
         self.tls = ""
         self.cipher = ""
+        self.certificate: Certificate | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -97,10 +102,11 @@ class SmtpClient:
             if self._tls == "required":
                 return Outcome(0, f"{self._target}: TLS is required, but STARTTLS is not offered")
             return None
-        self._smtp.starttls(context=_any_certificate())
+        self._smtp.starttls(context=self._identity or _any_certificate())
         secured = self._smtp.sock
         assert isinstance(secured, ssl.SSLSocket)
         self.tls, self.cipher = secured.version() or "", (secured.cipher() or ("",))[0]
+        self.certificate = shown(secured)
         self._smtp.ehlo()
         return None
 

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from lab.mail.certificate import Certificate
 from lab.mail.envelope import Envelope
 from lab.mail.loop import MailLoop, borrow, close_server, give_back
 from lab.mail.session import Session
@@ -22,8 +23,9 @@ Fault = Literal["refuse", "busy", "no_starttls", "cut_untaken", "cut_taken"]
 class Connection:
     """One connection to a door. Addresses are the emulated ones, as the PROXY header names them.
 
-    `tls` is "" or a version such as «TLSv1.3», of the handshake that really took place. `messages` counts
-    what came in whole, the one that is being judged included. `data` is the owner's own.
+    `tls` is "" or a version such as «TLSv1.3», of the handshake that really took place; `certificate` is what
+    the client showed in it, where the door's context asks. `messages` counts what came in whole, the one that
+    is being judged included. `data` is the owner's own.
     """
 
     peer: str
@@ -34,6 +36,7 @@ class Connection:
     helo: str = ""
     tls: str = ""
     cipher: str = ""
+    certificate: Certificate | None = None
     messages: int = 0
     data: dict[str, Any] = field(default_factory=dict)
 

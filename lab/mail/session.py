@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import Envelope as Transaction
 from aiosmtpd.smtp import Session as SmtpState
 
+from lab.mail.certificate import shown
 from lab.mail.envelope import Envelope
 from lab.mail.loop import MailLoop
 
@@ -151,6 +152,7 @@ class _Hooks:
         secured = (session.ssl or {})["ssl_object"]
         self.connection().tls = str(secured.version())
         self.connection().cipher = str(secured.cipher()[0])
+        self.connection().certificate = shown(secured)
         return True
 
     async def handle_MAIL(

@@ -57,8 +57,15 @@ def app_certificate(file: Path, name: str) -> AppCertificate:
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     file.touch(mode=0o600)
     file.write_bytes(key.private_bytes(*form) + certificate.public_bytes(serialization.Encoding.PEM))
+    return registered(certificate)
+
+
+def registered(certificate: x509.Certificate) -> AppCertificate:
+    """What an application keeps of a certificate that is registered with it."""
+    key = certificate.public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
     der = certificate.public_bytes(serialization.Encoding.DER)
-    return AppCertificate(key.public_key(), _thumbprint("sha1", der), _thumbprint("sha256", der))
+    return AppCertificate(key, _thumbprint("sha1", der), _thumbprint("sha256", der))
 
 
 def _thumbprint(kind: str, der: bytes) -> str:

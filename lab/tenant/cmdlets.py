@@ -7,7 +7,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from lab.tenant import groups, inbound_connectors, organization, outbound_connectors, transport_rules
+from lab.tenant import (
+    connection_filter,
+    dkim,
+    groups,
+    inbound_connectors,
+    organization,
+    outbound_connectors,
+    transport_rules,
+)
 from lab.tenant.mail import trace_cmdlets, validation
 from lab.tenant.session import Bound, Session
 from lab.tenant.store import Record
@@ -65,6 +73,10 @@ def _all() -> list[Cmdlet]:
         Cmdlet("Get-AcceptedDomain", tenant.GET_DOMAIN, tenant.domains),
         Cmdlet("Get-OrganizationConfig", tenant.GET_CONFIG, tenant.config),
         Cmdlet("Set-OrganizationConfig", tenant.SET_CONFIG, tenant.set_config),
+        Cmdlet("Get-HostedConnectionFilterPolicy", connection_filter.GET, connection_filter.get),
+        Cmdlet("Set-HostedConnectionFilterPolicy", connection_filter.SET, connection_filter.set_),
+        Cmdlet("Get-DkimSigningConfig", dkim.GET, dkim.get),
+        Cmdlet("Set-DkimSigningConfig", dkim.SET, dkim.set_),
         Cmdlet("Get-DistributionGroup", groups.GET, groups.get),
         Cmdlet("New-DistributionGroup", groups.NEW, groups.new),
         Cmdlet("Remove-DistributionGroup", groups.ONE, groups.remove),

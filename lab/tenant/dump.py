@@ -9,7 +9,18 @@ from typing import Any
 from lab.tenant.inbound_connectors import READ_ORDER as INBOUND_ORDER
 from lab.tenant.outbound_connectors import READ_ORDER as OUTBOUND_ORDER
 from lab.tenant.rule_properties import PROPERTIES, SETTINGS, is_set
-from lab.tenant.store import DOMAINS, INBOUND, ORGANIZATION, OUTBOUND, RULES, Record, Tables, find
+from lab.tenant.store import (
+    CONNECTION_FILTER,
+    DKIM,
+    DOMAINS,
+    INBOUND,
+    ORGANIZATION,
+    OUTBOUND,
+    RULES,
+    Record,
+    Tables,
+    find,
+)
 
 SECRETS = ("SetHeaderValue",)
 
@@ -21,6 +32,11 @@ def dump(tables: Tables) -> str:
     for row in _by_name(tables[DOMAINS]):
         shown = {name: row[name] for name in ("DomainType", "Default", "InitialDomain")}
         parts.append(_block(f"accepted domain {row['Name']}", shown))
+    for row in _by_name(tables[CONNECTION_FILTER]):
+        shown = {name: row[name] for name in ("IPAllowList", "IPBlockList", "EnableSafeList")}
+        parts.append(_block(f"connection filter {row['Name']}", shown))
+    signing = _by_name(tables[DKIM])
+    parts += [_block(f"DKIM signing {row['Name']}", {"Enabled": row["Enabled"]}) for row in signing]
     for row in _by_name(tables[INBOUND]):
         shown = {name: row[name] for name in INBOUND_ORDER}
         parts.append(_block(f"inbound connector {row['Name']}", shown))

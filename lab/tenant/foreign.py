@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from lab.tenant.cmdlets import known
+from lab.tenant.connection_filter import policy_row
+from lab.tenant.dkim import signing_row
 from lab.tenant.groups import first_groups
 from lab.tenant.organization import config_row, domain_row
 from lab.tenant.practice import Organization
 from lab.tenant.session import Session
-from lab.tenant.store import DOMAINS, GROUPS, INBOUND, ORGANIZATION, OUTBOUND, RULES, Store
+from lab.tenant.store import (
+    CONNECTION_FILTER,
+    DKIM,
+    DOMAINS,
+    GROUPS,
+    INBOUND,
+    ORGANIZATION,
+    OUTBOUND,
+    RULES,
+    Store,
+)
 from lab.tenant.switches import Switches
 
 FOREIGN_SECRET = "others-header-secret-7c1f"
@@ -19,6 +31,8 @@ def furnish(store: Store, switches: Switches, organization: Organization) -> Non
     store.tables = {RULES: [], INBOUND: [], OUTBOUND: []}
     store.tables[DOMAINS] = [domain_row(name, organization) for name in organization.accepted_domains]
     store.tables[ORGANIZATION] = [config_row(organization)]
+    store.tables[CONNECTION_FILTER] = [policy_row()]
+    store.tables[DKIM] = [signing_row(name, organization) for name in organization.accepted_domains]
     store.tables[GROUPS] = first_groups(organization)
     session = Session(store, switches, "Former Administrator", by_hand=True)
     for cmdlet, parameters in _objects(organization):

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.journal import Journal
 from lab.tenant.errors import Reply, json_reply
-from lab.tenant.practice import GRAPH_APP, GRAPH_HOST, Organization
+from lab.tenant.practice import GRAPH_HOST, Organization, graph_audiences
 from lab.tenant.tokens import Tokens
 
 READ = {"Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"}
@@ -36,7 +36,7 @@ class GraphDomains:
     def _refused(self, domain: str, headers: Mapping[str, str]) -> Reply | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         claims = self.tokens.claims(token) if scheme.lower() == "bearer" else None
-        if claims is None or claims["aud"] not in (GRAPH_APP, f"https://{GRAPH_HOST}"):
+        if claims is None or claims["aud"] not in graph_audiences(headers.get("host", "")):
             return _error(401, "InvalidAuthenticationToken", "Access token validation failure.")
         if not READ & set(claims["roles"]):
             said = "Insufficient privileges to complete the operation."

@@ -6,10 +6,10 @@ import uuid
 from typing import Any
 
 from lab.tenant import connector_rows as common
-from lab.tenant.errors import makes_no_sense
+from lab.tenant.errors import bad_value, makes_no_sense
 from lab.tenant.session import Bound, Session, mandatory
 from lab.tenant.store import INBOUND, Record
-from lab.tenant.values import Reader, anything, flag, merged, multi_valued, sender_ip, text
+from lab.tenant.values import HOST, Reader, anything, flag, ip_range, merged, multi_valued, sender_ip, text
 
 LISTS = (
     *("SenderIPAddresses", "SenderDomains", "TrustedOrganizations", "ClientHostNames"),
@@ -22,12 +22,23 @@ FLAGS = (
 ON_PREMISES_ONLY = ("CloudServicesMailEnabled", "TreatMessagesAsInternal")
 WIDEST_BLOCK = 24
 
+
+def _certificate(parameter: str, value: Any) -> str | None:
+    """A domain, `*.` and a domain, or issuer and subject as the hybrid wizard writes them."""
+    name = text(parameter, value)
+    if name and not name.startswith("<I>") and not HOST.match(name.removeprefix("*.")):
+        raise bad_value(
+            parameter, value, "Microsoft.Exchange.Data.TlsCertificate", f"'{name}' isn't a valid SMTP domain."
+        )
+    return name
+
+
 MAIN: dict[str, Reader] = {
     "Name": text,
     "ConnectorType": common.CONNECTOR_TYPE,
     "ConnectorSource": common.CONNECTOR_SOURCE,
     "Comment": text,
-    "TlsSenderCertificateName": text,
+    "TlsSenderCertificateName": _certificate,
     **dict.fromkeys(LISTS, multi_valued),
     **dict.fromkeys(FLAGS, flag),
 }
@@ -111,12 +122,13 @@ def _check(session: Session, row: Record, bound: Bound, others: list[Record]) ->
     mandatory(row, "Name")
     common.check_name(row, others, "inbound connector")
     common.on_premises_only(bound, row, ON_PREMISES_ONLY, also_false=session.switches.inbound_false_refused)
-    common.partner_only(bound, row, ("RestrictDomainsToIPAddresses",))
+    common.partner_only(bound, row, ("RestrictDomainsToIPAddresses", "RestrictDomainsToCertificate"))
     if not row["SenderDomains"]:
         raise makes_no_sense("The SenderDomains parameter must contain at least one domain.")
-    for name in ("SenderIPAddresses", "EFSkipIPs"):
-        for value in row[name]:
-            sender_ip(name, value, widest=WIDEST_BLOCK)
+    for value in row["SenderIPAddresses"]:
+        sender_ip("SenderIPAddresses", value, widest=WIDEST_BLOCK)
+    for value in row["EFSkipIPs"]:
+        ip_range("EFSkipIPs", value)
     if row["RestrictDomainsToIPAddresses"] and row["RestrictDomainsToCertificate"]:
         both = "RestrictDomainsToIPAddresses and RestrictDomainsToCertificate"
         raise makes_no_sense(f"The {both} parameters can't both be set to true.")
@@ -124,6 +136,9 @@ def _check(session: Session, row: Record, bound: Bound, others: list[Record]) ->
         raise makes_no_sense("RestrictDomainsToIPAddresses needs at least one address in SenderIPAddresses.")
     if row["RestrictDomainsToCertificate"] and not row["TlsSenderCertificateName"]:
         raise makes_no_sense("RestrictDomainsToCertificate needs TlsSenderCertificateName.")
+    without_tls = row["RestrictDomainsToCertificate"] and not row["RequireTls"]
+    if without_tls and session.switches.certificate_without_tls == "refused":
+        raise makes_no_sense("RestrictDomainsToCertificate can only be true when RequireTls is true.")
 
 
 def _sender_domains(values: list[str]) -> list[str]:

@@ -40,13 +40,22 @@ def _date(parameter: str, value: Any) -> datetime | None:
         ) from None
 
 
+def _tls_domain(parameter: str, value: Any) -> str | None:
+    """A domain, or `*.` and a domain."""
+    name = text(parameter, value)
+    if name and not HOST.match(name.removeprefix("*.")):
+        kind = "Microsoft.Exchange.Data.SmtpDomainWithSubdomains"
+        raise bad_value(parameter, value, kind, f"'{name}' isn't a valid SMTP domain.")
+    return name
+
+
 MAIN: dict[str, Reader] = {
     "Name": text,
     "ConnectorType": common.CONNECTOR_TYPE,
     "ConnectorSource": common.CONNECTOR_SOURCE,
     "Comment": text,
     "TlsSettings": TLS,
-    "TlsDomain": text,
+    "TlsDomain": _tls_domain,
     "MtaStsMode": choice("MtaStsMode", "Opportunistic", "None", optional=False),
     "SmtpDaneMode": choice("SmtpDaneMode", "Opportunistic", "Mandatory", "None", optional=False),
     **dict.fromkeys(("RecipientDomains", "SmartHosts"), multi_valued),
@@ -118,7 +127,7 @@ def new(session: Session, bound: Bound) -> list[Record]:
     mandatory(bound, "Name")
     row: Record = {**DEFAULTS, **{name: [] for name in LISTS}, "Guid": uuid.uuid4()}
     _apply(row, bound)
-    _check(row, bound, session.store.rows(OUTBOUND))
+    _check(session, row, bound, session.store.rows(OUTBOUND))
     session.changing(OUTBOUND).append(row)
     common.stamp(session, row)
     return [as_read(row)]
@@ -130,7 +139,7 @@ def set_(session: Session, bound: Bound) -> list[Record]:
     changed = dict(row)
     _apply(changed, bound)
     others = [other for other in session.store.rows(OUTBOUND) if other is not row]
-    _check(changed, bound, others)
+    _check(session, changed, bound, others)
     session.changing(OUTBOUND)
     row.clear()
     row.update(changed)
@@ -169,7 +178,7 @@ def _apply(row: Record, bound: Bound) -> None:
             row[name] = value
 
 
-def _check(row: Record, bound: Bound, others: list[Record]) -> None:
+def _check(session: Session, row: Record, bound: Bound, others: list[Record]) -> None:
     mandatory(row, "Name")
     common.check_name(row, others, "outbound connector")
     common.on_premises_only(bound, row, ON_PREMISES_ONLY, also_false=True)
@@ -182,7 +191,8 @@ def _check(row: Record, bound: Bound, others: list[Record]) -> None:
         raise makes_no_sense("SmartHosts can't be specified when UseMXRecord is true.")
     if not row["UseMXRecord"] and not row["SmartHosts"]:
         raise makes_no_sense("SmartHosts must be specified when UseMXRecord is false.")
-    if (row["TlsSettings"] == "DomainValidation") != bool(row["TlsDomain"]):
+    paired = session.switches.tls_domain == "paired"
+    if paired and (row["TlsSettings"] == "DomainValidation") != bool(row["TlsDomain"]):
         raise makes_no_sense(
             "TlsDomain must be specified when, and only when, TlsSettings is DomainValidation."
         )

@@ -22,7 +22,14 @@ EXCHANGE_HOSTS = (
     "outlook-dod.office365.us",
     "partner.outlook.cn",
 )
-OTHER_HOSTS = ("graph.microsoft.com",)
+GRAPH_HOST = "graph.microsoft.com"
+GRAPH_HOSTS = (
+    GRAPH_HOST,
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+)
+OTHER_HOSTS = GRAPH_HOSTS
 STRAY_HOST = "outlook.redirected.example"
 """Where the fault «redirect» sends a client; the tenant listens there too and journals who came."""
 
@@ -33,7 +40,13 @@ GLOBAL_READER = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
 
 
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
-GRAPH_HOST = "graph.microsoft.com"
+
+
+def graph_audiences(host: str = "") -> tuple[str, ...]:
+    """Whom a token is for that Graph takes: at one of its hosts that host alone, elsewhere any of them."""
+    name = host.rsplit(":", 1)[0].lower()
+    hosts = (name,) if name in GRAPH_HOSTS else GRAPH_HOSTS
+    return (GRAPH_APP, *(f"https://{one}" for one in hosts))
 
 
 @dataclass(frozen=True)

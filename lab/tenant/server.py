@@ -59,7 +59,7 @@ class LabTenant:
         self.certificates = certificates or LabAuthority(folder)
         self.ca_file = self.certificates.ca_file
         self.certificate_path = folder / "client-certificate.pem"
-        self._folder = folder
+        self.folder = folder
         self.tokens = Tokens(organization, self.switches)
         self.store = Store(self.switches)
         furnish(self.store, self.switches, organization)
@@ -125,7 +125,7 @@ class LabTenant:
 
     def unregistered_certificate(self) -> Path:
         """A file with a certificate that the application does not know."""
-        file = self._folder / "unregistered-certificate.pem"
+        file = self.folder / "unregistered-certificate.pem"
         app_certificate(file, "m365-secure-email stranger")
         return file
 

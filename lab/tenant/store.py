@@ -16,6 +16,7 @@ Record = dict[str, Any]
 Tables = dict[str, list[Record]]
 RULES, INBOUND, OUTBOUND, DOMAINS, ORGANIZATION = "rules", "inbound", "outbound", "domains", "organization"
 GROUPS = "groups"
+CONNECTION_FILTER, DKIM = "connection filter", "dkim"
 PAST_KEPT = 500
 EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

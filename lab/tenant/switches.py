@@ -125,7 +125,24 @@ class Switches:
     expire_seconds: float = 120.0
     """How long a message is tried before it fails."""
     trusted_certificates: tuple[str, ...] = ()
-    """Smart hosts and mail hosts whose certificate a public authority has issued; the lab's own has none."""
+    """Smart hosts and mail hosts whose certificate a public authority has issued, by the name or address that
+    leads to them or by a name in the certificate; the lab's own has none."""
+    tls_domain: Literal["paired", "loose"] = "paired"
+    """Not known: whether TlsDomain is refused without DomainValidation, and DomainValidation without it.
+    «loose» takes both; without a TlsDomain the recipient's domain has to be in the certificate."""
+    sender_certificate: Literal["public", "any"] = "public"
+    """Not known: whether a sending server's certificate must come from a public authority to count."""
+    sender_certificate_names: Literal["all", "subject"] = "all"
+    """Not known: whether its alternative names count, or the subject alone, as the page has it."""
+    certificate_without_tls: Literal["refused", "taken"] = "refused"
+    """Not known: RestrictDomainsToCertificate without RequireTls is refused; if taken, nothing matches."""
+    judges_direct_mail: bool = False
+    """Whether SPF counts for mail that comes over no connector. It does at Microsoft; here mail is only
+    judged by its source where Enhanced Filtering has found one, unless a test wants more."""
+    rules_see: Literal["connecting", "source"] = "connecting"
+    """Not known: which address a rule's SenderIpRanges compares where Enhanced Filtering is on."""
+    allow_list_sees: Literal["connecting", "source"] = "connecting"
+    """Not known: which address the connection filter's IP allow list compares there."""
     validation_leaves_connector: bool = False
     """Whether Validate-OutboundConnector leaves a `<name>_Test_<time>` connector behind."""
 

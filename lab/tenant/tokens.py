@@ -13,9 +13,8 @@ from lab.tenant.practice import (
     APP_ROLE,
     EXCHANGE_ADMINISTRATOR,
     GLOBAL_READER,
-    GRAPH_APP,
-    GRAPH_HOST,
     Organization,
+    graph_audiences,
 )
 from lab.tenant.switches import Switches
 
@@ -34,8 +33,8 @@ class Tokens:
         self._lock = threading.Lock()
         self._valid: dict[str, Claims] = {}
 
-    def issue(self, audience: str) -> str:
-        """A token with the roles that the application has now."""
+    def issue(self, audience: str, client_id: str = "") -> str:
+        """A token with the roles that the application has now; `client_id`: of a managed identity instead."""
         now = time.time()
         directory = {"none": [], "reader": [GLOBAL_READER], "admin": [EXCHANGE_ADMINISTRATOR]}
         claims: Claims = {
@@ -44,7 +43,7 @@ class Tokens:
             "iat": int(now - BACKDATED),
             "nbf": int(now - BACKDATED),
             "exp": now + self._switches.token_lifetime,
-            "appid": self._organization.client_id,
+            "appid": client_id or self._organization.client_id,
             "app_displayname": "m365-secure-email",
             "idtyp": "app",
             "roles": self._roles(audience),
@@ -63,7 +62,7 @@ class Tokens:
 
     def _roles(self, audience: str) -> list[str]:
         """The application's roles at the resource that the token is for."""
-        if audience in (GRAPH_APP, f"https://{GRAPH_HOST}"):
+        if audience in graph_audiences():
             return list(self._switches.graph_roles)
         return [APP_ROLE] if self._switches.app_role else []
 

@@ -26,11 +26,10 @@ from lab.tenant.authority import Authority
 from lab.tenant.errors import Reply, json_reply
 from lab.tenant.graph_domains import GraphDomains
 from lab.tenant.mail.graph import Graph, GraphCall
-from lab.tenant.practice import EXCHANGE_HOSTS, GRAPH_HOST, LOGIN_HOSTS
+from lab.tenant.practice import EXCHANGE_HOSTS, GRAPH_HOSTS, LOGIN_HOSTS
 from lab.tenant.switches import pause
 
 USER = "/v1.0/users/{user}"
-GRAPH_HOSTS = (GRAPH_HOST,)
 LOCAL = ("127.0.0.1", "localhost")
 Peer = tuple[str, int]
 Answer = Callable[[Request], Awaitable[Reply]]

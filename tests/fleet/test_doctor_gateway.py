@@ -231,6 +231,26 @@ def test_a_directory_is_asked(at: Practice) -> None:
     assert at.one("recipient validation").says == "«IncomingMail» has: ldap Accept (PublicLDAP.accept)"
 
 
+# --- bounce verification ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "asked"), [("", "yes"), ("s3cr3tkey", "no")])
+def test_senders_of_outgoing_mail_stay_as_they_are(at: Practice, key: str, asked: str) -> None:
+    tables(at).bounce_verification.key = key
+    tables(at).destinations["DEFAULT"].bounce_validation = asked
+    assert at.one("bounce verification").says == "not in use"
+
+
+def test_senders_of_outgoing_mail_are_tagged(at: Practice) -> None:
+    tables(at).bounce_verification.key = "s3cr3tkey"
+    tables(at).destinations["DEFAULT"].bounce_validation = "yes"
+    outgoing, incoming = at.look("bounce verification")
+    assert outgoing.level == incoming.level == "warning"
+    assert "auto-forwards and journals, is not tagged" in outgoing.says
+    assert "that the gateway delivers to Microsoft 365, too (bce-demo.com)" in incoming.says
+    assert "s3cr3tkey" not in str(outgoing) + str(incoming)
+
+
 def test_a_release_that_does_not_show_it(at: Practice) -> None:
     texts = deepcopy(at.estate.gateway.profile.data)
     shown = texts["texts"]["listener_details"]

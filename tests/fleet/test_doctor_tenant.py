@@ -227,6 +227,27 @@ def test_the_gateways_may_not_send_for_the_domain(at: Practice, settings: dict[s
     assert "SPF gives fail for 198.51.100.186" in finding.says
 
 
+# --- DKIM and DMARC -----------------------------------------------------------------------------------------
+
+
+def test_a_domain_that_microsoft_signs_for_and_one_that_it_does_not(at: Practice) -> None:
+    assert "must not change what it sends out" in at.one("DKIM").says
+    at.estate.tenant.invoke_by_hand("Set-DkimSigningConfig", Identity=DOMAIN, Enabled=False)
+    finding = at.one("DKIM")
+    assert finding.level == "warning"
+    assert finding.says.startswith(f"{DOMAIN}: is not signed by Microsoft 365 (DKIM)")
+
+
+def test_a_domain_that_has_a_policy_for_forged_mail_and_one_that_has_none(at: Practice) -> None:
+    assert at.one("DMARC").says == f"{DOMAIN}: p=none (at _dmarc.{DOMAIN})"
+    at.estate.internet.zones.remove(f"_dmarc.{DOMAIN}", "TXT")
+    for resolver in at.estate.internet.resolvers.values():
+        resolver.resolver.forget()
+    finding = at.one("DMARC")
+    assert finding.level == "warning"
+    assert finding.says.startswith(f"{DOMAIN}: has no DMARC policy")
+
+
 # --- certificates -------------------------------------------------------------------------------------------
 
 

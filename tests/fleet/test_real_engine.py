@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from components.stack_config import NAMESPACE
 from dynamic_providers import errors
 from lab.estate import Estate
-from tests.engine.canaries import Watch, canary, leaks
+from tests.engine.canaries import Watch, canary, files, leaks
 from tests.engine.life import Life, living
 from tests.fleet.fake_engine import FakeEngine
 from tests.fleet.fleet_kit import Fleet
@@ -63,7 +62,7 @@ def fleet(life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return Fleet(life.project.folder, FakeEngine(life.project.folder), capsys)
 
 
-def test_each_failure_has_its_line_and_the_others_are_made(fleet: Fleet, life: Life) -> None:
+def test_each_failure_has_its_line_and_drift_is_seen(fleet: Fleet, life: Life) -> None:
     watch = Watch(life.project.folder / "nothing", lambda _folder, _command: True)
     life.estate.journal.when(lambda event: event.kind == "login", watch.look)
 
@@ -76,5 +75,16 @@ def test_each_failure_has_its_line_and_the_others_are_made(fleet: Fleet, life: L
         "mistaken": "refused",
         "unknown": "error",
     }, fleet.out
-    print(json.dumps(result, indent=1), fleet.err)
-    assert False
+    assert "the login was refused" in stacks["locked-out"]["says"]
+    assert "outboundListener" in stacks["mistaken"]["says"]
+    assert "pulumi stack init unknown" in stacks["unknown"]["says"]
+    places = {**watch.places(), "said": (fleet.out + fleet.err).encode(), **files(life.project.folder)}
+    assert leaks(places, {"password": WRONG}) == []
+    assert watch.looks
+
+    assert fleet.states("drift", "hub") == {"hub": "same"}
+    type_in("listenerconfig edit OutgoingMail hostaccess delete sendergroup RELAY_O365")(life.estate)
+    [drifted] = fleet.json("drift", "hub")["stacks"]
+    assert (drifted["state"], drifted["counts"]) == ("drift", {"delete": 1})
+    assert fleet.states("up", "hub", "--refresh", "--yes") == {"hub": "done"}
+    assert fleet.states("up", "hub", "--yes") == {"hub": "same"}

@@ -114,6 +114,12 @@ class TestWhatIsTold:
         assert begins.endswith(" alpha: begins")
         assert " alpha: same, 0 s: nothing to do" in ends
 
+    def test_what_several_resources_say_of_one_commit_is_told_once(self, fleet: Fleet) -> None:
+        refused = [said("error", "esa1: the commit was refused", name) for name in ("route", "recipients")]
+        own = said("error", "an unhandled error occurred: program exited with non-zero exit code: 1")
+        fleet.engine.answer("alpha", "up", step("update", "route"), *refused, own, code=255)
+        assert fleet.json("up", "alpha", "--yes")["stacks"][0]["says"] == "esa1: the commit was refused"
+
     def test_warnings_are_told_once(self, fleet: Fleet) -> None:
         twice = [said("warning", "DANE is not enforced with routes", "route")] * 2
         fleet.engine.answer("alpha", "up", *twice, step("update", "route"))

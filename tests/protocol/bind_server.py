@@ -36,7 +36,7 @@ controls {{ }};
 key "{key}" {{ algorithm hmac-sha256; secret "{secret}"; }};
 zone "{zone}" {{
     type primary; file "{zone}.zone";
-    update-policy {{ grant {key} zonesub MX; }};
+    update-policy {{ grant {key} zonesub MX TXT; }};
 }};
 zone "{other}" {{ type primary; file "{other}.zone"; allow-update {{ none; }}; }};
 """

@@ -279,6 +279,9 @@ POLICIES = [
 # --- message filter -----------------------------------------------------------------------------------------
 
 
+QUARANTINES = 'quarantine("Policy"); skip-filters();'
+
+
 def script(
     *,
     group: str = "^RELAY_O365$",
@@ -373,6 +376,15 @@ FILTERS = [
         after=type_in("filters delete gate"),
         filters_above_that_end_processing="gate",
     ),
+    Case(
+        "filter that quarantines",
+        rewritten(script(wrong=QUARANTINES)),
+        "outbound-filter",
+        {f"alternatives/{value}/mismatch": ("quarantine", GONE) for value in (SECRET, PREVIOUS)},
+        ("outbound filter: mismatch: theirs «quarantine», ours nothing",),
+    ),
+    another_text("that quarantines, and lets later filters deliver", wrong='quarantine("Policy");'),
+    another_text("that quarantines elsewhere", wrong=QUARANTINES.replace("Policy", "Outbreak")),
     another_text("that only notes", wrong='log-entry("without the header");'),
     another_text("that strips nothing", right='log-entry("right");'),
     another_text("that looks for the value anywhere", "MessageFilter.name", value=f"({SECRET}|{PREVIOUS})"),

@@ -109,12 +109,34 @@ INBOUND_CASES = [
         )
         for name in HYBRID_IN
     ),
-    part("inbound-connector", TlsSenderCertificateName="*.partner.example"),
-    part(
-        "inbound-connector", RestrictDomainsToCertificate=True, TlsSenderCertificateName="*.partner.example"
+    case(
+        "inbound-connector",
+        "for a certificate",
+        {"TlsSenderCertificateName": "*.Partner.example"},
+        {"tlsSenderCertificateName": ("*.Partner.example", GONE)},
     ),
-    part("inbound-connector", EFSkipLastIP=True),
-    part("inbound-connector", EFSkipIPs=["203.0.113.1"], EFUsers=["probe@bce-demo.com"]),
+    case(
+        "inbound-connector",
+        "that restricts to a certificate",
+        {"RestrictDomainsToCertificate": True, "TlsSenderCertificateName": "*.partner.example"},
+        {
+            "restrictDomainsToCertificate": (True, False),
+            "tlsSenderCertificateName": ("*.partner.example", GONE),
+        },
+    ),
+    case(
+        "inbound-connector",
+        "with Enhanced Filtering of the last hop",
+        {"EFSkipLastIP": True},
+        {"efSkipLastIp": (True, GONE)},
+    ),
+    case(
+        "inbound-connector",
+        "with Enhanced Filtering of an address, for some",
+        {"EFSkipIPs": ["203.0.113.1"], "EFUsers": ["probe@bce-demo.com"]},
+        {"efSkipIps": (["203.0.113.1"], GONE)},
+        {"EFUsers": ["probe@bce-demo.com"]},
+    ),
     part("inbound-connector", EFTestMode=True, EFSkipMailGateway=["gateway.example"]),
     part(
         "inbound-connector", TrustedOrganizations=["partner.example"], ClientHostNames=["mx.partner.example"]
@@ -158,8 +180,10 @@ OUTBOUND_CASES = [
         "outbound-connector",
         "with a certificate's name",
         {"TlsSettings": "DomainValidation", "TlsDomain": "*.bce-demo.example"},
-        {"tlsSettings": ("DomainValidation", "EncryptionOnly")},
-        {"TlsDomain": "*.bce-demo.example"},
+        {
+            "tlsSettings": ("DomainValidation", "EncryptionOnly"),
+            "tlsDomain": ("*.bce-demo.example", GONE),
+        },
     ),
     case("outbound-connector", "switched off", {"Enabled": False}, {"enabled": (False, True)}),
     case(

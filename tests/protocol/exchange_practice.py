@@ -1,6 +1,6 @@
 """What an Exchange test has: the practice tenant, what was called there, and clients of it."""
 
-from dynamic_providers.connections import Endpoints, TenantConnection
+from dynamic_providers.connections import LOGINS, Endpoints, TenantConnection
 from dynamic_providers.exchange.admin_api import Patience
 from dynamic_providers.exchange.client import ExchangeClient
 from lab.tenant.server import LabTenant
@@ -15,14 +15,7 @@ QUICK = Patience(
     first_look=0.03,
     rest=0.0,
 )
-AZURE = (
-    "AZURE_CLIENT_ID",
-    "AZURE_TENANT_ID",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_CLIENT_CERTIFICATE_PATH",
-    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-    "AZURE_FEDERATED_TOKEN_FILE",
-)
+AZURE = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_CERTIFICATE_PASSWORD", *LOGINS)
 
 
 class Practice:

@@ -75,7 +75,8 @@ class StandIn:
     greeting: str | None = None
 
     def __post_init__(self) -> None:
-        self.door = MailDoor(self, self.address, self.certificates.server_context(self.address))
+        names = (self.address, "out1.bce-demo.example")
+        self.door = MailDoor(self, self.address, self.certificates.server_context(*names))
         self._grown = threading.Condition()
 
     def start(self) -> None:

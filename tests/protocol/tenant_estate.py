@@ -85,10 +85,17 @@ class Side:
         """A cmdlet by hand."""
         return self.estate.tenant.invoke_by_hand(cmdlet, **parameters)
 
-    def mail(self, source: str, sender: str = "anna@sender.example", recipient: str = PROBE) -> Outcome:
-        """A message straight to the tenant's front door, by TLS."""
-        organization = self.estate.tenant.organization
-        with SmtpClient(self.estate.network, source, organization.front_door, helo="gw.example") as client:
+    def mail(
+        self,
+        source: str,
+        sender: str = "anna@sender.example",
+        recipient: str = PROBE,
+        certificate: str = "",
+    ) -> Outcome:
+        """A message straight to the tenant's front door, by TLS; with a certificate for a name, if given."""
+        door, network = self.estate.tenant.organization.front_door, self.estate.network
+        identity = self.estate.certificates.client_context(certificate) if certificate else None
+        with SmtpClient(network, source, door, helo="gw.example", identity=identity) as client:
             return client.send(compose(sender, recipient, "TEST"))
 
     def submit(self, sender: str, recipient: str) -> Envelope:

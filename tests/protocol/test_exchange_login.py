@@ -103,11 +103,6 @@ def test_a_missing_file_of_authorities_is_told(practice: Practice) -> None:
         practice.client(endpoints=Endpoints(ca_bundle="no-such.pem"))
 
 
-@pytest.mark.parametrize("cloud", ["worldwide", "gccHigh", "dod", "china"])
-def test_every_cloud_has_its_own_hosts(practice: Practice, cloud: str) -> None:
-    assert practice.client(cloud=cloud).rows(ACCEPTED_DOMAIN)
-
-
 def test_end_points_of_the_settings_win(
     practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -40,6 +40,8 @@ SINGLE = {
     "filters.new",
     "filters.detail",
     "altsrchost.delete",
+    "bvconfig.key",
+    "bvconfig.setup",
 }
 
 

@@ -155,10 +155,10 @@ def test_the_pager_waits_for_a_key_and_is_erased(gateway: LabGateway) -> None:
         process.stdin.write(" ")
         return seen + await until(process, PROMPT)
 
-    gateway.pager_lines = 10
+    gateway.pager_lines = 12
     seen = at_a_terminal(gateway, talk)
     before, _, after = seen.partition(PAGER)
-    assert before.split("\r\n", 1)[1].count("\r\n") == 10
+    assert before.split("\r\n", 1)[1].count("\r\n") == 12
     assert after.startswith("\r" + " " * len(PAGER) + "\r")
     assert not after.split("\r", 2)[2].startswith("\n"), "text goes on in the same line"
 

@@ -29,6 +29,7 @@ from lab.internet.practice import (
     PRACTICE_TSIG_KEY,
 )
 from lab.internet.resolver import Resolver
+from lab.internet.spf import check
 from lab.internet.zones import NEGATIVE_TTL, Found, Zones
 from lab.journal import Journal
 
@@ -357,3 +358,19 @@ def test_a_defect_of_a_server_is_answered_and_raised() -> None:
     assert dns.query.udp(query, "127.0.0.1", port=port, timeout=5).rcode() == dns.rcode.SERVFAIL
     with pytest.raises(ExceptionGroup, match="a DNS server of the lab is broken"):
         door.stop()
+
+
+def test_one_text_is_replaced_and_the_others_stay(world: World) -> None:
+    world.zones.add("bce-demo.com", "TXT", "MS=ms12345678")
+    (old,) = [text for text in world.values("bce-demo.com", "TXT") if "v=spf1" in text]
+    new = '"v=spf1 ip4:198.51.100.10 " "include:spf.protection.outlook.com -all"'
+
+    def change(update: dns.update.UpdateMessage) -> None:
+        update.present("@", "TXT", old, '"MS=ms12345678"')
+        update.delete("@", "TXT", old)
+        update.add("@", 300, "TXT", new)
+
+    assert world.update(change) == "NOERROR"
+    assert world.values("bce-demo.com", "TXT") == ['"MS=ms12345678"', new]
+    assert check(world.zones, "198.51.100.10", "x@bce-demo.com") == "pass"
+    assert world.update(change) == "NXRRSET", "it is not there any more"

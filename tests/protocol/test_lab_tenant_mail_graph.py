@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.mail.envelope import compose
-from lab.tenant.practice import FABRIKAM
+from lab.tenant.practice import FABRIKAM, GRAPH_HOSTS
 from tests.protocol import lab_tenant_mail_kit as kit
 from tests.protocol.lab_tenant_kit import Caller
 from tests.protocol.lab_tenant_mail_kit import OUTSIDE, PROBE, World
@@ -174,3 +174,11 @@ def test_a_second_tenant_has_a_door_and_mailboxes_of_its_own(world: World) -> No
         second.mail.submit(compose("mia@fabrikam.example", PROBE, "back"))
         back = world.tenant.mail.mailboxes.wait_for(lambda item: item.envelope.sender.startswith("mia"), 10)
         assert back.peer == "203.0.113.42"
+
+
+@pytest.mark.parametrize("host", GRAPH_HOSTS)
+def test_each_cloud_has_a_graph_of_its_own(world: World, host: str) -> None:
+    token = world.graph_token(scope=f"https://{host}/.default")
+    for other in GRAPH_HOSTS:
+        answer = world.graph("GET", f"/users/{PROBE}/messages", token, headers={"Host": other})
+        assert answer.status_code == (200 if other == host else 401)

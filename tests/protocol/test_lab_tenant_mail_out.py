@@ -208,7 +208,10 @@ def test_without_tls_settings_tls_is_taken_or_left(world: World) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"TlsSettings": "CertificateValidation"}, {"TlsSettings": "DomainValidation", "TlsDomain": "*.example"}],
+    [
+        {"TlsSettings": "CertificateValidation"},
+        {"TlsSettings": "DomainValidation", "TlsDomain": "*.bce-demo.example"},
+    ],
     ids=str,
 )
 def test_a_certificate_that_nobody_vouches_for_can_be_in_the_way(

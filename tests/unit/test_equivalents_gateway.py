@@ -11,7 +11,8 @@ from dynamic_providers import connections
 from dynamic_providers.address_spans import outside, overlapping, span
 from dynamic_providers.entries import Props
 from dynamic_providers.equivalents import Finding
-from dynamic_providers.gateway import delivery_config, transaction
+from dynamic_providers.errors import redact
+from dynamic_providers.gateway import bounce_verification, delivery_config, transaction
 from dynamic_providers.gateway.equivalents import (
     GatewayEquivalentsProvider,
     joined,
@@ -244,6 +245,7 @@ class CannedGateway(transaction.Gateway):
             "filters": [ours_for(GROUP), a_filter("news", ENDS)],
             "deliveryconfig": {delivery_config.DEFAULT: "Auto"},
             "altsrchost": {"@news.example": "Bulk"},
+            "bvconfig": False,
         }
 
     def read(self, table: str, reader: Callable[[transaction.Session], Any]) -> Any:
@@ -295,7 +297,7 @@ def test_a_part_that_is_new_is_looked_at_alone(gateway: CannedGateway, said: lis
     known = PROVIDER.check({}, inputs(senderGroup=None, filter=None)).inputs
     gateway.reads.clear()
     assert refused(inputs(), known) == ["FROM_O365", "old_gate"]
-    assert gateway.reads == ["listenerconfig", "filters"]
+    assert gateway.reads == ["listenerconfig", "filters", "bvconfig"]
 
 
 def test_what_was_ours_till_now_is_no_rival(gateway: CannedGateway, said: list[str]) -> None:
@@ -319,6 +321,52 @@ def test_where_mail_leaves_from_may_be_unreadable(
     monkeypatch.setattr(gateway, "read", forbidden)
     assert refused(inputs()) == ["FROM_O365", "old_gate"]
     assert "no such command. Compare `altsrchost` with inbound.senderAddresses by hand" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("printed", "tags"),
+    [
+        ("Key for tagging outgoing mail: s3cr3tkey\n", True),
+        ("Behavior on invalid bounces: reject\n\nCurrent outgoing key: s3cr3tkey", True),
+        ("Key for tagging outgoing mail: None\n", False),
+        ("There is no outgoing key.\n", False),
+        ("Previous outgoing keys:\n1. old (last in use Wed)", False),
+        ("", False),
+    ],
+)
+def test_a_key_is_what_tags_senders(printed: str, tags: bool) -> None:  # noqa: FBT001
+    assert bounce_verification.has_key(printed) is tags
+    assert "s3cr3tkey" not in redact("s3cr3tkey is the key") or not tags
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "lines"),
+    [
+        ("None", "Default", 0),
+        ("Off", "No", 0),
+        ("Yes", "Default", 2),
+        ("On", "Off", 1),
+        ("None", "Yes", 2),
+    ],
+)
+def test_bounce_verification_is_warned_of_where_it_tags(
+    gateway: CannedGateway, default: str, own: str, lines: int
+) -> None:
+    gateway.tables["destconfig"] = {
+        "default": [f"  Bounce verification: {default}"],
+        "contoso.example": ["  TLS: Preferred", f"  Bounce Verification: {own}"],
+        "b.example": ["  TLS: Preferred"],
+    }
+    assert list(bounce_verification.warnings(gateway, ["contoso.example"])) == []
+    gateway.tables["bvconfig"] = True
+    assert len(list(bounce_verification.warnings(gateway, ["contoso.example"]))) == lines
+
+
+def test_bounce_verification_is_told_with_the_filter(gateway: CannedGateway, said: list[str]) -> None:
+    gateway.tables |= {"bvconfig": True, "destconfig": {"default": ["Bounce verification: Yes"]}}
+    refused(inputs())
+    [line] = [one for one in said if "bounce verification is in use" in one]
+    assert "auto-forwards and journals, is not tagged" in line
 
 
 def test_of_several_gateways_each_is_named_that_has_it() -> None:

@@ -14,6 +14,7 @@ from dynamic_providers.exchange.admin_api import Row
 from dynamic_providers.exchange.client import ExchangeClient
 from dynamic_providers.exchange.cmdlets import Kind
 from dynamic_providers.exchange.equivalents import ExchangeEquivalentsProvider
+from dynamic_providers.exchange.errors import ExchangeError
 
 J, K, PROBE, HEADER = (
     "Outbound to Cisco CES",
@@ -303,6 +304,9 @@ class CannedExchange(ExchangeClient):
                 for name in ("contoso.example", "b.example")
             ],
         }
+        self.lists["DkimSigningConfig"] = [
+            {"Name": name, "Domain": name, "Enabled": True} for name in ("contoso.example", "b.example")
+        ]
         self.lists["InboundConnector"][0]["SenderIPAddresses"] = ["192.0.2.10"]
         self.lists["OutboundConnector"][-1]["RecipientDomains"] = ["bank.example"]
 
@@ -382,3 +386,45 @@ def test_names_that_were_ours_till_now_are_no_rivals(tenant: CannedExchange, sai
 def test_another_tenant_is_a_first_contact(tenant: CannedExchange, said: list[str]) -> None:
     before = {**known(), "tenant": "fabrikam.onmicrosoft.com"}
     assert refused(inputs(), before) == ["Old in", "To bank", "Theirs"]
+
+
+def test_a_domain_that_nobody_signs_for_is_told_with_outbound_mail(
+    tenant: CannedExchange, said: list[str]
+) -> None:
+    tenant.lists["DkimSigningConfig"] = [{"Name": "Contoso.example", "Domain": "", "Enabled": False}]
+    refused(inputs(outbound=None))
+    assert not any("DKIM" in line for line in said)
+    before = known(outbound=None)
+    said.clear()
+    refused(inputs(), before)
+    [line] = [one for one in said if "DKIM" in one]
+    assert "«contoso.example» is not signed by Microsoft 365 (DKIM)" in line
+    assert "add «accepted domain contoso.example» to leave" in line
+    said.clear()
+    refused(inputs(leave=["accepted domain contoso.example"]), before)
+    assert not any("DKIM" in line for line in said)
+
+
+def test_a_role_that_may_not_look_at_dkim_hinders_nothing(
+    tenant: CannedExchange, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(kind: Kind) -> list[Row]:
+        if kind.noun == "DkimSigningConfig":
+            raise ExchangeError("403", where="contoso")
+        return tenant.lists[kind.noun]
+
+    monkeypatch.setattr(tenant, "rows", forbidden)
+    assert refused(inputs()) == ["Old in", "To bank", "Theirs"]
+    assert any(
+        "whether Microsoft 365 signs mail (DKIM) could not be read: contoso: 403" in one for one in said
+    )
+
+
+def test_a_rule_that_spares_the_filter_is_told_otherwise_where_microsoft_is_to_filter() -> None:
+    sparing = [rule(Name="Old", SetSCL="-1", SenderIpRanges=["192.0.2.0/24"])]
+    [ours] = foreign_rules.inbound(sparing, INBOUND, {A})
+    assert ours.take_over == "inboundRule"
+    [theirs] = foreign_rules.inbound(sparing, {**INBOUND, "filtered": True}, {A})
+    assert "so Microsoft does not filter it, whatever inbound.spamBypass says" in str(theirs)
+    assert theirs.take_over == ""
+    assert not theirs.harmful

@@ -1,5 +1,7 @@
 """The outbound filter's text: ours recognised in whatever form, everything else left alone."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,12 @@ def test_what_we_write() -> None:
         "}",
     ]
     assert '== "^(a|b)$"' in text("a", "b")
+
+
+def test_what_we_write_where_mail_is_to_be_quarantined() -> None:
+    lines = render(NAME, GROUP, HEADER, ("mysecretkey",), "quarantine")
+    assert lines[3:] == ("  } else {", '    quarantine("Policy");', "    skip-filters();", "  }", "}")
+    assert recognise("\n".join(lines)) == replace(RIGHT, otherwise="quarantine")
 
 
 @given(
@@ -72,6 +80,8 @@ def test_what_we_write_is_recognised_whatever_the_blanks_and_quotes(
         ("  if", "  # a comment\n  if", RIGHT),
         ("strip-header", "strip-\nheader", RIGHT),
         ("mysecretkey", "mysec\nretkey", RIGHT),
+        ("drop();", 'quarantine("Policy"); skip-filters();', replace(RIGHT, otherwise="quarantine")),
+        ("drop();", "quarantine('Policy')\n skip-filters", replace(RIGHT, otherwise="quarantine")),
     ],
 )
 def test_nearly_ours(old: str, new: str, expected: Ours) -> None:
@@ -82,6 +92,10 @@ def test_nearly_ours(old: str, new: str, expected: Ours) -> None:
     ("old", "new"),
     [
         ("drop();", "bounce();"),
+        ("drop();", 'quarantine("Policy");'),
+        ("drop();", 'quarantine("Policy"); deliver();'),
+        ("drop();", 'quarantine("Other"); skip-filters();'),
+        ("drop();", 'quarantine("Policy"); drop();'),
         ("drop();", "log-entry('x'); drop();"),
         ('strip-header("X-OUTBOUND-AUTH");', ""),
         ('strip-header("X-OUTBOUND-AUTH")', 'strip-header("X-OTHER")'),

@@ -8,10 +8,10 @@ import pytest
 
 from components.relay import COMMENT
 from dynamic_providers import connections, managed_provider
+from dynamic_providers.clouds import CLOUDS
 from dynamic_providers.comparing import REVISION
 from dynamic_providers.entries import Props
 from dynamic_providers.gateway import filter_text, transaction
-from dynamic_providers.gateway.equivalents import MICROSOFT_SENDERS
 from dynamic_providers.gateway.hat import Group, Hat, Policy
 from dynamic_providers.gateway.last_tenant import LastTenantProvider
 from dynamic_providers.gateway.made_elsewhere import MadeElsewhereProvider
@@ -19,6 +19,7 @@ from dynamic_providers.gateway.outbound_filter import Filter
 from dynamic_providers.gateway.sender_group import SenderGroupProvider
 from dynamic_providers.gateway.ssh import GatewayError
 
+SENDERS = CLOUDS["worldwide"].senders
 pytestmark = pytest.mark.usefixtures("said")
 
 GATEWAY, GROUP, FILTER, HEADER = "hc1234", "RELAY_O365", "office365_outbound", "X-OUTBOUND-AUTH"
@@ -32,7 +33,7 @@ class CannedGateway(transaction.Gateway):
 
     def __init__(self) -> None:
         self.name = GATEWAY
-        self.group = Group([(MICROSOFT_SENDERS, COMMENT)], "$RELAYED", COMMENT)
+        self.group = Group([(SENDERS, COMMENT)], "$RELAYED", COMMENT)
         self.hat = Hat({"RELAYED": Policy("RELAY", {"tls": "Preferred"})}, {GROUP: self.group})
         self.filters: list[Filter] = []
         self.reads: list[str] = []
@@ -63,7 +64,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> CannedGateway:
 
 
 def group_inputs() -> Props:
-    senders = [{"host": MICROSOFT_SENDERS, "comment": COMMENT}]
+    senders = [{"host": SENDERS, "comment": COMMENT}]
     named = {"gateway": GATEWAY, "listener": "OutgoingMail", "name": GROUP}
     return {**named, "policy": "RELAYED", "comment": COMMENT, "senders": senders}
 
@@ -117,7 +118,7 @@ def test_a_group_of_another_name_that_has_the_senders(gateway: CannedGateway) ->
     gateway.hat.groups = {"RELAY_M365": gateway.group}
     missing, other = refused(wanted())
     assert f"«{GROUP}» is not there" in missing
-    assert f"{MICROSOFT_SENDERS} belongs to the sender group «RELAY_M365»: give names.senderGroup" in other
+    assert f"{SENDERS} belongs to the sender group «RELAY_M365»: give names.senderGroup" in other
 
 
 def test_a_second_filter_for_the_same_group(gateway: CannedGateway) -> None:

@@ -9,6 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.safety import mail_flows
 from components.settings import Settings
@@ -52,7 +55,7 @@ FACTS: Props = {
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What there is to look at: mail hosts of domains, addresses of hosts, rules, greetings."""
-    seen = SimpleNamespace(mx={}, a={GATEWAY_MX: ["192.0.2.10"]}, rules=[], greetings={})
+    seen = SimpleNamespace(mx={}, a={GATEWAY_MX: ["192.0.2.10"]}, rules=[], greetings={}, certificates={})
 
     def mail_hosts(_resolver: object, domain: str) -> set[str]:
         if isinstance(seen.mx.get(domain), LookUpFailed):
@@ -63,10 +66,17 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         code, text = seen.greetings.get(address, (220, "ready"))
         return Answer(code, text, "greeting" if code else "connect", host, address)
 
+    def secure(_self: object, host: str, address: str, _trusted: object) -> Answer:
+        shown = seen.certificates.get(address, {"code": 554, "text": "no service", "stage": "greeting"})
+        return Answer(
+            **{"code": 220, "text": "go ahead", "stage": "STARTTLS", **shown}, host=host, address=address
+        )
+
     monkeypatch.setattr(flowing, "named_by_any", mail_hosts)
     monkeypatch.setattr(flowing, "resolver", lambda: SimpleNamespace(ipv4=lambda host: seen.a.get(host, [])))
     monkeypatch.setattr(flowing, "exchange", lambda: SimpleNamespace(rows=lambda _kind: seen.rules))
     monkeypatch.setattr(Smtp, "greet", greet)
+    monkeypatch.setattr(Smtp, "secure", secure)
     return seen
 
 
@@ -292,6 +302,71 @@ def test_one_that_does_not_answer_is_only_warned_of(
     world.greetings = {"203.0.113.7": answer}
     assert refused(known(), facts(smartHosts=["203.0.113.7"])) == []
     assert any("could not be seen from here" in line and answer[1] in line for line in said)
+
+
+def certified(*names: str) -> bytes:
+    """A certificate (DER) for these names."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), critical=False)
+    )
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "line"),
+    [
+        ("esa.contoso.example", ["mx.contoso.example", "esa.contoso.example"], ""),
+        ("*.contoso.example", ["esa.contoso.example"], ""),
+        ("esa.contoso.example", ["*.contoso.example"], ""),
+        ("", ["anything.example"], ""),
+        ("esa.contoso.example", ["mx.contoso.example"], "for «mx.contoso.example», not for esa.contoso.exa"),
+        (
+            "*.contoso.example",
+            ["contoso.example.net"],
+            "for «contoso.example.net», not for *.contoso.example",
+        ),
+        (
+            "a.b.contoso.example",
+            ["*.contoso.example"],
+            "for «*.contoso.example», not for a.b.contoso.example",
+        ),
+    ],
+)
+def test_a_smart_host_shows_a_certificate_of_the_name_that_counts(
+    world: SimpleNamespace, wanted: str, names: list[str], line: str
+) -> None:
+    world.certificates["198.51.100.10"] = {"certificate": certified(*names)}
+    found = refused(known(), facts(tls="DomainValidation", tlsDomain=wanted or None))
+    assert bool(found) == bool(line), found
+    assert not line or line in found[0]
+
+
+def test_one_that_nobody_vouches_for_is_refused_whatever_its_name(world: SimpleNamespace) -> None:
+    world.certificates["198.51.100.10"] = {"untrusted": True, "text": "self-signed certificate"}
+    changed = {"tls": "CertificateValidation"}
+    [line, _] = refused(known(), facts(**changed))
+    assert "no public authority vouches for (self-signed certificate): Microsoft 365 would not deliv" in line
+    words, news = acknowledging(known(), **changed)
+    assert words == ["smart host 198.51.100.10"]
+    assert refused(known(), news) == []
+    assert refused(known(**changed), facts(**changed)) == []  # it counts already: nothing begins
+    assert refused(known(), facts(**changed, outbound="none")) == []
+    assert refused(known(), facts()) == []  # encryption alone asks for no certificate
+
+
+@pytest.mark.parametrize("stage", ["greeting", "EHLO", "STARTTLS"])
+def test_a_certificate_that_is_not_shown_here_is_only_warned_of(
+    world: SimpleNamespace, said: list[str], stage: str
+) -> None:
+    world.certificates["198.51.100.10"] = {"stage": stage}
+    assert refused(known(), facts(tls="CertificateValidation")) == []
+    assert any("its certificate could not be seen from here" in line for line in said)
 
 
 # --- acknowledgements ---------------------------------------------------------------------------------------

@@ -177,6 +177,13 @@ def test_the_secrets_age_counts_from_when_the_accepted_ones_changed() -> None:
     assert (age.at_least, age.at_most) == (57, 66)
 
 
+def test_since_when_it_is_sent_is_its_age_where_that_is_known() -> None:
+    rotation = resource("secret-rotation", "exchange:SecretRotation", since="2026-08-10T18:00:00Z")
+    age = secret_age(recorded(export(RULE, FILTER, rotation)), NOW)
+    assert age is not None
+    assert (age.at_least, age.at_most, age.span) == (26, 26, "26 days")
+
+
 def test_the_lock_down_is_right_when_the_record_has_what_is_set() -> None:
     def state(**switches: bool) -> str:
         return lock_down(settings(), (Recorded("lock-down", "exchange:LockDown", switches),), None).state

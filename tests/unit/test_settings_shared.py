@@ -10,6 +10,10 @@ from components.settings import Settings, SettingsError, SharedGatewaySettings
 from tests.unit.settings_samples import ENVIRONMENT, sample, spoiled
 
 ELSEWHERE = "while gateway.shared is true: say it in the gateway's own stack, of kind gateway"
+OF_ALL_TENANTS = (
+    ", which all tenants of a shared gateway would get, since the filter is theirs as well: leave it out"
+    " while gateway.shared is true"
+)
 
 
 HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "shared-gateway.md"
@@ -43,11 +47,13 @@ def test_a_tenants_stack_leaves_the_gateways_part_alone() -> None:
         {
             ("gateway", "shared"): True,
             ("outbound", "ciphers"): "set",
+            ("outbound", "mismatch"): "quarantine",
             ("takeOver",): ["inboundConnector", "senderGroup", "mailFlowPolicy"],
         }
     )
     assert refused(values) == [
         f"outbound.ciphers is set, which is not this stack's to do {ELSEWHERE}",
+        f"outbound.mismatch is quarantine{OF_ALL_TENANTS}",
         f"takeOver[1] is not this stack's to take over {ELSEWHERE}",
         f"takeOver[2] is not this stack's to take over {ELSEWHERE}",
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.gateway.dialogue import Abandoned, Disliked
 from lab.gateway.filter_check import parse
-from lab.gateway.filter_language import Filter, FilterError, names_gone
+from lab.gateway.filter_language import Filter, FilterError, actions, names_gone
 from lab.gateway.filter_text import Layout, render
 from lab.gateway.menus import exporter, importer, require_sure, run_menu
 from lab.gateway.state import Configuration, MessageFilter
@@ -24,9 +24,13 @@ def canonical(one: Filter) -> str:
 
 
 def is_valid(entry: MessageFilter, tables: Configuration) -> bool:
-    """False when the filter names a listener or an interface that is gone."""
+    """False when the filter names a listener, an interface or a quarantine that is gone."""
+    return not _gone(parse(entry.text)[0], tables)
+
+
+def _gone(one: Filter, tables: Configuration) -> list[str]:
     names = [listener.name for listener in tables.listeners]
-    return not names_gone(parse(entry.text)[0], names, tables.interfaces)
+    return names_gone(one, names, tables.interfaces, tables.quarantines)
 
 
 async def filters(session: Session, words: list[str]) -> None:
@@ -88,6 +92,7 @@ async def _new(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a 
     try:
         new = parse(script)
         _check_unique(session, new)
+        _check_quarantines(session, new)
     except FilterError as wrong:
         await session.console.tell("filter_refused", reason=wrong)
         await session.console.tell("filters_added", count=0)
@@ -103,6 +108,15 @@ def _check_unique(session: Session, new: list[Filter]) -> None:
         if one.name.lower() in names:
             raise FilterError(f"there is a filter named '{one.name}' already")
         names.add(one.name.lower())
+
+
+def _check_quarantines(session: Session, new: list[Filter]) -> None:
+    if session.gateway.unknown_quarantine != "refused":
+        return
+    quarantines = [action for one in new for action in actions(one) if action.name.endswith("quarantine")]
+    for action in quarantines:
+        if action.arguments[0].text not in session.tables.quarantines:
+            raise FilterError(f"there is no quarantine named '{action.arguments[0].text}'")
 
 
 def _add(session: Session, one: Filter) -> None:

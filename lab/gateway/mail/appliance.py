@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import lru_cache
 from typing import Protocol
 
 from lab.gateway.mail.host_access import Host
@@ -17,6 +19,13 @@ FIRST_NUMBER = 186370
 """MIDs and connection numbers begin after this one on every machine: only with its serial is one unique."""
 
 
+class Identities(Protocol):
+    """Makes a client's TLS context with a certificate for these names, one that the world trusts or not."""
+
+    def __call__(self, *names: str, public: bool = True) -> ssl.SSLContext:
+        """The context; each call makes a new certificate."""
+
+
 class Owner(Protocol):
     """The gateway that a machine belongs to."""
 
@@ -27,12 +36,20 @@ class Owner(Protocol):
 class Appliance:
     """A member of the gateway; configuration is what is committed, the machine's own overrides included."""
 
-    def __init__(self, owner: Owner, switches: Switches, member: Member, network: Network) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        switches: Switches,
+        member: Member,
+        network: Network,
+        identities: Identities | None = None,
+    ) -> None:
         self.member = member
         self.switches = switches
         self.network = network
         self.tracking = Tracking(FIRST_NUMBER)
         self._owner = owner
+        self._identity = lru_cache(identities) if identities else None
 
     @property
     def tables(self) -> Configuration:
@@ -43,6 +60,18 @@ class Appliance:
     def interfaces(self) -> dict[str, str]:
         """Interface names and addresses."""
         return self.member.interfaces
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names in the machine's certificate, the subject first."""
+        return self.switches.certificate_names or (self.member.host,)
+
+    @property
+    def identity(self) -> ssl.SSLContext | None:
+        """What the machine shows in TLS where it delivers; None: no certificate."""
+        if self._identity is None or self.switches.certificate == "none":
+            return None
+        return self._identity(*self.certificate_names, public=self.switches.certificate == "public")
 
     def listener_at(self, interface: str, port: int) -> Listener | None:
         """The listener on an interface and port."""

@@ -99,6 +99,7 @@ class Delivery:
             helo=self._appliance.member.host,
             tls=tls,
             timeout=self._switches.smtp_timeout,
+            identity=self._appliance.identity,
         )
         with client:
             failed = client.connect()

@@ -22,8 +22,9 @@ VARIABLE = re.compile(r"\$Header\['([^']+)'\]|\$([A-Za-z]+)")
 class Passage:
     """A message on its way through the filters, and what they have decided so far.
 
-    `verdict` is "" (it passes), dropped or bounced; `by` names the filter that ended the processing.
-    `notes` are the lines for tracking, `copies` what `bcc` and the like have made of it.
+    `verdict` is "" (it passes), dropped or bounced; `by` names the filter that ended the processing,
+    `held_by` the one that asked for the quarantine. `notes` are the lines for tracking, `copies` what `bcc`
+    and the like have made of it.
     """
 
     mail: Envelope
@@ -36,6 +37,7 @@ class Passage:
     mail_host: str = ""
     tls_required: bool = False
     quarantine: str = ""
+    held_by: str = ""
     copies: list[Envelope] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

@@ -26,6 +26,8 @@ def run_filters(tables: Configuration, mail: Envelope, how: Circumstances) -> Pa
             _run(one.body, passage)
         except NotEmulated as missing:
             passage.errors.append(f"filter '{one.name}' {missing}")
+        if passage.quarantine and not passage.held_by:
+            passage.held_by = one.name
         if passage.ended:
             passage.by = one.name
             break
@@ -41,7 +43,8 @@ def _runnable(entry: MessageFilter, tables: Configuration) -> Filter | None:
     if not entry.active:
         return None
     one = _parsed(entry.text)
-    gone = names_gone(one, [listener.name for listener in tables.listeners], tables.interfaces)
+    listeners = [listener.name for listener in tables.listeners]
+    gone = names_gone(one, listeners, tables.interfaces, tables.quarantines)
     return None if gone else one
 
 

@@ -26,6 +26,8 @@ class Intake:
     def __init__(self, appliance: Appliance, delivery: Delivery) -> None:
         self._appliance = appliance
         self._delivery = delivery
+        self.held: list[tuple[str, Envelope]] = []
+        """Quarantine and message."""
 
     def begin(self, arrival: Arrival, sender: str, lines: list[str]) -> tuple[int, Tracked]:
         """MAIL FROM: the message gets its first MID; `lines` are what the connection has to say."""
@@ -108,8 +110,11 @@ class Intake:
         elif len(passage.mail.headers("Received")) > MOST_HOPS:
             self._bounced(mid, tracked, f"5.4.6 - Too many hops (more than {MOST_HOPS} Received headers)")
         elif passage.quarantine:
-            tracked.say(f'Message {mid} quarantined to "{passage.quarantine}" (message filter).')
+            by = f"(message filter:{passage.held_by})"
+            tracked.say(f'Message {mid} quarantined to "{passage.quarantine}" {by}')
             tracked.set(mid, QUARANTINED)
+            self.held.append((passage.quarantine, passage.mail))
+            self._appliance.record("quarantined", mid=mid, quarantine=passage.quarantine)
         else:
             self._split(mid, tracked, passage)
 

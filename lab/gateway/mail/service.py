@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.gateway.mail.appliance import Appliance
+from lab.gateway.mail.appliance import Appliance, Identities
 from lab.gateway.mail.delivery import Delivery
 from lab.gateway.mail.door import ListenerDoor
 from lab.gateway.mail.intake import Intake
 from lab.gateway.mail.rates import Rates
 from lab.gateway.mail.tracking import Tracking
 from lab.gateway.mail.tracking_api import TrackingApi
+from lab.mail.envelope import Envelope
 from lab.mail.network import Network
 from lab.mail.server import MailDoor
 from lab.tenant.web import HttpsServer
@@ -42,7 +43,12 @@ class GatewayMail:
     """Mail of all members. Doors open and close with the listeners that are committed."""
 
     def __init__(
-        self, gateway: LabGateway, network: Network, contexts: Contexts, tracking_port: int = 0
+        self,
+        gateway: LabGateway,
+        network: Network,
+        contexts: Contexts,
+        tracking_port: int = 0,
+        identities: Identities | None = None,
     ) -> None:
         self.network = network
         self.manager = "sma1." + gateway.members[0].host.partition(".")[2]
@@ -51,6 +57,8 @@ class GatewayMail:
         self.doors: dict[Place, MailDoor] = {}
         self._gateway = gateway
         self._contexts = contexts
+        self._identities = identities
+        self._shown: dict[Place, tuple[str, ...]] = {}
         self._shut: set[str] = set()
         self._api = HttpsServer(tracking_port)
         self._started = False
@@ -58,7 +66,8 @@ class GatewayMail:
     def start(self) -> None:
         """Open all doors and the API."""
         for member in self._gateway.members:
-            appliance = Appliance(self._gateway, self._gateway, member, self.network)
+            gateway = self._gateway
+            appliance = Appliance(gateway, gateway, member, self.network, self._identities)
             delivery = Delivery(appliance)
             self.machines[member.host] = Machine(appliance, delivery, Intake(appliance, delivery), Rates())
         api = TrackingApi(
@@ -105,12 +114,13 @@ class GatewayMail:
         return self.machines[self._gateway.members[member].host].appliance.tracking
 
     def sync(self) -> None:
-        """Listen where the committed listeners are, and nowhere else."""
+        """Listen where the committed listeners are, and nowhere else, with the certificate of now."""
         if not self._started:
             return
         wanted = self._wanted()
-        for place in set(self.doors) - set(wanted):
-            self._close(place)
+        for place in list(self.doors):
+            if place not in wanted or self._shown[place] != self._names(place):
+                self._close(place)
         for place, address in wanted.items():
             if place not in self.doors:
                 self._open(place, address)
@@ -125,9 +135,15 @@ class GatewayMail:
         self._shut.clear()
         self.sync()
 
+    def quarantined(self, quarantine: str = "Policy") -> list[Envelope]:
+        """The messages that a quarantine holds, of all members."""
+        held = [one for machine in self.machines.values() for one in machine.intake.held]
+        return [mail for name, mail in held if name == quarantine]
+
     def clear(self) -> None:
-        """Forget all mail, queue and tracking, and what the gateways remember of DNS."""
+        """Forget all mail, queue, quarantines and tracking, and what the gateways remember of DNS."""
         for machine in self.machines.values():
+            machine.intake.held.clear()
             machine.delivery.clear()
             machine.appliance.tracking.clear()
 
@@ -165,9 +181,13 @@ class GatewayMail:
         host, interface, port = place
         machine = self.machines[host]
         owner = ListenerDoor(machine.appliance, machine.intake, machine.rates, interface, port)
-        door = MailDoor(owner, host, self._contexts(host))
+        names = self._shown[place] = self._names(place)
+        door = MailDoor(owner, host, self._contexts(*names))
         self.doors[place] = door
         self.network.listen(address, port, door.start())
+
+    def _names(self, place: Place) -> tuple[str, ...]:
+        return self.machines[place[0]].appliance.certificate_names
 
     def _close(self, place: Place) -> None:
         host, interface, port = place

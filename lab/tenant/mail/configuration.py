@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.tenant.store import DOMAINS, GROUPS, INBOUND, ORGANIZATION, OUTBOUND, RULES, Record, Store
+from lab.tenant.store import (
+    CONNECTION_FILTER,
+    DOMAINS,
+    GROUPS,
+    INBOUND,
+    ORGANIZATION,
+    OUTBOUND,
+    RULES,
+    Record,
+    Store,
+)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What counts at one moment: rules in order of priority, connectors, domains, groups by address."""
+    """What counts at one moment: rules in order of priority, connectors, domains, groups by address.
+
+    `allowed` and `blocked` are the addresses of the connection filter.
+    """
 
     rules: tuple[Record, ...] = ()
     inbound: tuple[Record, ...] = ()
@@ -18,6 +31,8 @@ class Configuration:
     domains: Mapping[str, bool] = field(default_factory=dict)
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reject_direct_send: bool = False
+    allowed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
 
     def accepts(self, domain: str) -> bool:
         """Whether this is a domain of ours, or below one that covers its subdomains."""
@@ -36,6 +51,7 @@ def in_effect(store: Store) -> Configuration:
     """The configuration that counts for mail now."""
     with store.lock:
         (organization,) = store.in_effect(ORGANIZATION)
+        (connection_filter,) = store.in_effect(CONNECTION_FILTER)
         return Configuration(
             rules=tuple(store.in_effect(RULES)),
             inbound=tuple(store.in_effect(INBOUND)),
@@ -46,6 +62,8 @@ def in_effect(store: Store) -> Configuration:
                 for row in store.in_effect(GROUPS)
             },
             reject_direct_send=bool(organization["RejectDirectSend"]),
+            allowed=tuple(connection_filter["IPAllowList"]),
+            blocked=tuple(connection_filter["IPBlockList"]),
         )
 
 

@@ -9,15 +9,18 @@ from email.utils import formatdate
 from lab.journal import Journal
 from lab.mail.envelope import Envelope
 from lab.mail.server import Connection
-from lab.tenant.mail.attribution import NO_TLS, RELAY, Arrival, Judged, judge, known
+from lab.tenant.mail.attribution import NO_TLS, RELAY, Arrival, Judged, counting, judge, known
 from lab.tenant.mail.configuration import Configuration
 from lab.tenant.mail.door_counts import DoorCounts
+from lab.tenant.mail.enhanced_filtering import source
+from lab.tenant.mail.predicates import in_ranges
 from lab.tenant.mail.transport import Arrived, Transport
 from lab.tenant.switches import Switches, pause
 
 SERVER = "DB5PEPF00014B8A.mail.protection.outlook.com"
 UNKNOWN = "550 5.4.1 Recipient address rejected: Access denied."
 LOOP = "554 5.4.14 Hop count exceeded - possible mail loop ATTR34"
+BLOCKED = "550 5.7.1 Service unavailable, Client host [{peer}] blocked using the organization's IP block list"
 BUSY = "451 4.7.500 Server busy. Please try again later from [{peer}]. (S77714)"
 HOPS = 20
 
@@ -49,14 +52,19 @@ class FrontDoor:
     def mail(self, c: Connection, sender: str) -> str | None:
         """Any sender; who it is counts with the recipient. Strangers in a crowd are put off."""
         c.data["sender"], c.data["judged"] = sender, {}
+        configuration = self.configuration()
+        if in_ranges(configuration.blocked, c.peer):
+            return self._refuse(c, Judged(refusal=BLOCKED.format(peer=c.peer)), "")
         limit = self.switches.throttled_above
-        if not limit or self.counts.peer(c.peer).now <= limit or known(c.peer, self.configuration()):
+        certificate = counting(c.certificate, self.switches)
+        if not limit or self.counts.peer(c.peer).now <= limit or known(c.peer, certificate, configuration):
             return None
         return self._refuse(c, Judged(refusal=BUSY.format(peer=c.peer)), "")
 
     def recipient(self, c: Connection, recipient: str) -> str | None:
         """Attribute the message for this recipient; some refusals wait for the data."""
-        arrival = Arrival(c.peer, c.tls, c.data["sender"], recipient)
+        certificate = counting(c.certificate, self.switches)
+        arrival = Arrival(c.peer, c.tls, c.data["sender"], recipient, certificate)
         judged = judge(arrival, self.configuration(), self.switches.attribution_prefers)
         at_once = judged.refusal in (RELAY, NO_TLS) or self.switches.attribution_stage == "recipient"
         if judged.refusal and at_once:
@@ -83,8 +91,17 @@ class FrontDoor:
         stamped = e.with_header(
             "Received", f"from {c.helo} ({c.peer}) by {SERVER} {how}; {formatdate(usegmt=True)}"
         )
+        origin = source(e, c.peer, c.helo, one.connector)
         self.transport.accept(
-            Arrived(stamped, internal=one.internal, peer=c.peer, tls=c.tls, connector=one.name, server=SERVER)
+            Arrived(
+                origin.stamped(stamped),
+                internal=one.internal,
+                peer=c.peer,
+                tls=c.tls,
+                connector=one.name,
+                server=SERVER,
+                source=origin,
+            )
         )
         return f"250 2.6.0 {e.message_id} [Hostname={SERVER}] Queued mail for delivery"
 

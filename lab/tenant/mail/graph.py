@@ -20,7 +20,7 @@ from lab.tenant.mail.configuration import domain_of
 from lab.tenant.mail.graph_messages import NotAMessage, as_json, folder_id, from_json, from_mime
 from lab.tenant.mail.mailboxes import FOLDERS, Item
 from lab.tenant.mail.plane import TenantMail
-from lab.tenant.practice import GRAPH_APP, GRAPH_HOST
+from lab.tenant.practice import GRAPH_HOST, graph_audiences
 from lab.tenant.switches import Switches
 from lab.tenant.tokens import Tokens
 
@@ -96,7 +96,7 @@ class Graph:
         """A token of ours, for Graph, with one of these roles, and a mailbox that it may use."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         claims = self.tokens.claims(token) if scheme.lower() == "bearer" else None
-        if claims is None or claims["aud"] not in (GRAPH_APP, f"https://{GRAPH_HOST}"):
+        if claims is None or claims["aud"] not in graph_audiences(call.headers.get("host", "")):
             raise GraphFailure(401, "InvalidAuthenticationToken", "Access token validation failure.")
         within = [mailbox.lower() for mailbox in self.switches.graph_mailboxes]
         if not set(roles) & set(claims["roles"]) or (within and call.user.lower() not in within):

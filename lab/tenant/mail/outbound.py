@@ -13,6 +13,7 @@ from lab.journal import Journal
 from lab.mail.client import SmtpClient
 from lab.mail.envelope import Envelope, Outcome
 from lab.mail.network import Network
+from lab.tenant.mail.attribution import is_for
 from lab.tenant.mail.configuration import domain_of
 from lab.tenant.mail.routing import Hop, Route, Router
 from lab.tenant.mail.trace import Traced, Traces
@@ -22,6 +23,8 @@ from lab.tenant.switches import Switches
 WORKERS = 8
 PER_CONNECTION = 20
 UNTRUSTED = "450 4.7.320 Certificate validation failed [Message=UntrustedRoot]"
+MISMATCH = "450 4.7.320 Certificate validation failed [Message=SubjectMismatch]"
+"""Not known: the word for a certificate that is for other names."""
 
 
 @dataclass
@@ -241,12 +244,18 @@ class Outbound:
 
 
 def connected(client: SmtpClient, hop: Hop, route: Route, switches: Switches) -> str:
-    """Connect, and look at the certificate where any will not do; what is in the way, or ""."""
+    """Connect, and look at the certificate where not any will do; what is in the way, or ""."""
     failed = client.connect()
     if failed is not None:
         return reason(failed)
-    if route.trusted and hop.name.lower() not in (name.lower() for name in switches.trusted_certificates):
+    if not route.trusted:
+        return ""
+    names = client.certificate.names if client.certificate else ()
+    trusted = {name.lower() for name in switches.trusted_certificates}
+    if not trusted & {hop.name.lower(), *names}:
         return UNTRUSTED
+    if route.certificate_for and not is_for(route.certificate_for, names):
+        return MISMATCH
     return ""
 
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 
 from lab.certificates import LabAuthority
+from lab.internet import spf
 from lab.journal import Journal
 from lab.mail.client import SmtpClient
 from lab.mail.envelope import Envelope
@@ -51,6 +52,7 @@ class TenantMail:
             self.outbound,
             journal,
             self._points_elsewhere,
+            self._spf,
         )
         self.front_door = FrontDoor(switches, self.configuration, self.transport, journal)
         self.door: MailDoor | None = None
@@ -73,7 +75,7 @@ class TenantMail:
     def connect(self, network: Network, certificates: LabAuthority) -> None:
         """Listen and send on this network from `start` on."""
         names = (SERVER, *self.organization.mx.values(), self.organization.front_door)
-        self.door = MailDoor(self.front_door, SERVER, certificates.server_context(*names))
+        self.door = MailDoor(self.front_door, SERVER, certificates.server_context(*names, asks=True))
         self._wire = Wire(network, Router(network.resolver()), self.organization.outbound)
 
     def start(self) -> None:
@@ -140,6 +142,9 @@ class TenantMail:
                 return False
             self._queries.append(now)
             return True
+
+    def _spf(self, address: str, sender: str, name: str) -> str:
+        return "none" if self._wire is None else spf.check(self._wire.network.zones, address, sender, name)
 
     def _points_elsewhere(self, domain: str) -> bool:
         if self._wire is None:

@@ -27,13 +27,15 @@ class Hop:
 class Route:
     """The servers in the order to try them, and the TLS to demand; `missing` says why there are none.
 
-    `trusted`: any certificate will not do, a public authority must have issued it.
+    `trusted`: any certificate will not do, a public authority must have issued it. `certificate_for`: and it
+    must be for this domain; "" minds no name.
     """
 
     hops: tuple[Hop, ...]
     tls: Tls
     missing: str = ""
     trusted: bool = False
+    certificate_for: str = ""
 
 
 @dataclass
@@ -49,11 +51,15 @@ class Router:
         settings = None if connector is None else connector["TlsSettings"]
         tls: Tls = "required" if require_tls or settings else "preferred"
         trusted = settings in ("CertificateValidation", "DomainValidation")
+        wanted = ""
+        if connector is not None and settings == "DomainValidation":
+            wanted = connector["TlsDomain"] or domain
         if connector is not None and not connector["UseMXRecord"]:
             hops = self._smart_hosts(connector)
-            return Route(hops, tls, "" if hops else NO_DNS, trusted)
+            return Route(hops, tls, "" if hops else NO_DNS, trusted, wanted)
         hops = self._mail_hosts(domain)
-        return Route(hops, tls, "" if hops else f"550 5.4.310 DNS domain {domain} does not exist", trusted)
+        missing = "" if hops else f"550 5.4.310 DNS domain {domain} does not exist"
+        return Route(hops, tls, missing, trusted, wanted)
 
     def hop(self, name: str) -> list[Hop]:
         """The servers that a smart host's name or address stands for."""

@@ -15,10 +15,12 @@ from email import message_from_bytes
 from lab.journal import Journal
 from lab.mail.envelope import Envelope
 from lab.tenant.mail.configuration import Configuration, domain_of
+from lab.tenant.mail.enhanced_filtering import Source
 from lab.tenant.mail.facts import Facts
 from lab.tenant.mail.junk import SpamVerdict, folder, verdict
 from lab.tenant.mail.mailboxes import FOLDERS, Item, Mailboxes
 from lab.tenant.mail.outbound import Outbound, Parcel
+from lab.tenant.mail.predicates import in_ranges
 from lab.tenant.mail.rule_run import Ruled, run
 from lab.tenant.mail.trace import Traced, Traces
 from lab.tenant.store import Record
@@ -27,7 +29,10 @@ from lab.tenant.switches import Switches
 
 @dataclass(frozen=True)
 class Arrived:
-    """A message that was taken; `peer`, `tls` and `connector` are "" for one from a mailbox of ours."""
+    """A message that was taken; `peer`, `tls` and `connector` are "" for one from a mailbox of ours.
+
+    `source`: whom it is judged by, of one from outside.
+    """
 
     envelope: Envelope
     internal: bool
@@ -35,6 +40,19 @@ class Arrived:
     tls: str = ""
     connector: str = ""
     server: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the filters have found in a message, and what SPF says of its source."""
+
+    found: SpamVerdict
+    spf: str = "none"
+
+
+Spf = Callable[[str, str, str], str]
+"""What SPF says of an address, for a sender and the name that it greeted with."""
 
 
 @dataclass
@@ -48,6 +66,7 @@ class Transport:
     outbound: Outbound
     journal: Journal
     points_elsewhere: Callable[[str], bool]
+    spf: Spf
     _unanswered: set[str] = field(default_factory=set)
 
     def accept(self, arrived: Arrived) -> uuid.UUID:
@@ -57,7 +76,8 @@ class Transport:
         for entry in entries.values():
             self._trace_arrival(entry, arrived)
         configuration = self.configuration()
-        facts = _facts(arrived)
+        judged = self._judged(arrived, configuration)
+        facts = _facts(arrived, judged.found.scl, self.switches)
         groups: dict[tuple[Ruled, bool], list[Traced]] = {}
         for recipient, entry in entries.items():
             accepted = configuration.accepts(domain_of(recipient))
@@ -66,8 +86,21 @@ class Transport:
             ruled = run(configuration.rules, mine, configuration.groups, routed_twice=twice)
             groups.setdefault((ruled, accepted), []).append(entry)
         for (ruled, accepted), some in groups.items():
-            self._pass_on(arrived, ruled, some, configuration, accepted=accepted)
+            self._pass_on(arrived, judged, ruled, some, configuration, accepted=accepted)
         return next(iter(entries.values())).trace_id
+
+    def _judged(self, arrived: Arrived, configuration: Configuration) -> Judged:
+        """Spam filtering of the whole message; mail of our own is not filtered."""
+        source = arrived.source
+        if arrived.internal or source is None:
+            return Judged(SpamVerdict(-1) if arrived.internal else verdict(arrived.envelope))
+        direct = self.switches.judges_direct_mail and not arrived.connector
+        judged_by = source.address if source.explicit else arrived.peer
+        spf = self.spf(judged_by, arrived.envelope.sender, source.name)
+        allowed_as = judged_by if self.switches.allow_list_sees == "source" else arrived.peer
+        allowed = in_ranges(configuration.allowed, allowed_as)
+        counts = source.explicit or direct
+        return Judged(verdict(arrived.envelope, spf=spf if counts else "none", allowed=allowed), spf)
 
     def _trace_arrival(self, entry: Traced, arrived: Arrived) -> None:
         if not arrived.peer:
@@ -86,6 +119,7 @@ class Transport:
     def _pass_on(
         self,
         arrived: Arrived,
+        judged: Judged,
         ruled: Ruled,
         entries: list[Traced],
         configuration: Configuration,
@@ -100,7 +134,7 @@ class Transport:
         connector = _connector(configuration, ruled, entries[0].recipient, accepted=accepted)
         if accepted and connector is None:
             for entry in entries:
-                self._into_mailbox(envelope, arrived, ruled, entry)
+                self._into_mailbox(envelope, arrived, judged, ruled, entry)
             return
         if arrived.peer:
             self._journal(arrived, entries, "relayed")
@@ -139,8 +173,10 @@ class Transport:
             )
             self.traces.settle(entry, "Quarantined" if ruled.fate == "quarantined" else "Failed")
 
-    def _into_mailbox(self, envelope: Envelope, arrived: Arrived, ruled: Ruled, entry: Traced) -> None:
-        found = SpamVerdict(-1) if arrived.internal else verdict(envelope)
+    def _into_mailbox(
+        self, envelope: Envelope, arrived: Arrived, judged: Judged, ruled: Ruled, entry: Traced
+    ) -> None:
+        found = judged.found
         scl, where = folder(found, ruled.scl, elsewhere=self.points_elsewhere(domain_of(entry.recipient)))
         if found.spam:
             self.traces.add(entry, "Spam", f"Spam detected; SCL {found.scl}, treated as SCL {scl}.")
@@ -149,9 +185,8 @@ class Transport:
             self.traces.add(entry, "Quarantine", "The message was sent to quarantine.")
             self.traces.settle(entry, "Quarantined")
             return
-        stamped = replace(envelope, recipients=(entry.recipient,)).with_header(
-            "X-MS-Exchange-Organization-SCL", str(scl)
-        )
+        stamped = _reported(replace(envelope, recipients=(entry.recipient,)), arrived, judged, scl)
+        stamped = stamped.with_header("X-MS-Exchange-Organization-SCL", str(scl))
         self.mailboxes.put(
             Item(
                 entry.recipient.lower(),
@@ -200,18 +235,39 @@ def header_fields(envelope: Envelope) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in message_from_bytes(head + b"\r\n\r\n").items()]
 
 
-def _facts(arrived: Arrived) -> Facts:
-    envelope = arrived.envelope
+def _reported(envelope: Envelope, arrived: Arrived, judged: Judged, scl: int) -> Envelope:
+    """With the headers that tell what the filters have found, on mail from outside."""
+    source = arrived.source
+    if arrived.internal or source is None:
+        return envelope
+    by = source.address if source.explicit else arrived.peer
+    found = judged.found
+    why = "SPM" if scl >= 5 else "SKN" if scl < 0 else "NSPM"
+    report = (
+        f"CIP:{by};CTRY:;LANG:en;SCL:{scl};SRV:;IPV:{'CAL' if found.skipped else 'NLI'};SFV:{why};"
+        f"H:{source.name};PTR:;CAT:{found.category};SFS:;DIR:INB;"
+    )
+    results = (
+        f"spf={judged.spf} (sender IP is {by}) smtp.mailfrom={domain_of(envelope.sender)}; "
+        f"dkim=none (message not signed); compauth={'fail reason=001' if found.spoof else 'pass reason=100'}"
+    )
+    return envelope.with_header("Authentication-Results", results).with_header(
+        "X-Forefront-Antispam-Report", report
+    )
+
+
+def _facts(arrived: Arrived, scl: int, switches: Switches) -> Facts:
+    envelope, source = arrived.envelope, arrived.source
     fields = [(name, value) for name, value in header_fields(envelope) if name.lower() != "subject"]
     return Facts(
         sender=envelope.sender,
         recipient="",
         headers=(*fields, ("Subject", envelope.subject)),
-        peer=arrived.peer,
+        peer=source.address if source and switches.rules_see == "source" else arrived.peer,
         internal=arrived.internal,
         body=envelope.body.decode("utf-8", "replace"),
         size=len(envelope.content),
-        scl=-1 if arrived.internal else verdict(envelope).scl,
+        scl=scl,
     )
 
 

@@ -1,0 +1,1 @@
+"""What a drift does to mail: how bad it is, and why."""

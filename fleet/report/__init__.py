@@ -1,0 +1,1 @@
+"""`fleet report`: one page over all stacks."""

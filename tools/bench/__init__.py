@@ -1,0 +1,1 @@
+"""Benchmarks: what many stacks cost, measured on the lab."""
