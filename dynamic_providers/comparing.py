@@ -108,7 +108,10 @@ class ComparingProvider(Seeing):
             for one in wrong:
                 yield from of_difference(where, what, one)
             right = {k: v for k, v in ours.items() if k not in {one.attribute for one in wrong}}
-            yield from of_right(where, what, right, secret=self.secret)
+            told = list(of_right(where, what, right, secret=self.secret))
+            yield from told
+            if not wrong and not told:  # being there is all that is wanted of it
+                yield Observation(where, what, "", "right", "as it should be")
 
     def _called(self, place: Place, key: str) -> str:
         return f"{self.label} {self.named(place, key)}"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,8 +16,6 @@ from rich.table import Table
 from rich.text import Text
 
 from dynamic_providers.errors import clean
-from dynamic_providers.observation import ONLY_LOOKS, QUIET, Observation
-from dynamic_providers.observation import State as Seen
 from fleet import table
 from fleet.carrying_out import carry_out, choose_or_end
 from fleet.engine import Engine
@@ -27,6 +25,10 @@ from fleet.outcome import Outcome, State
 from fleet.running import Say
 from fleet.stacks import StackFile
 from tools.engine import ROOT
+
+if TYPE_CHECKING:  # loads the engine's library: only who compares waits for it
+    from dynamic_providers.observation import Observation
+    from dynamic_providers.observation import State as Seen
 
 _TOLD: Mapping[Seen, str] = {
     "in the way": "in the way",
@@ -64,6 +66,8 @@ class Comparison:
 
     async def __call__(self, stack: StackFile, say: Say) -> Outcome:
         """Look at all that a stack wants."""
+        from dynamic_providers.observation import Observation
+
         say("looks at both sides")
         found: list[Observation] = []
         errors: list[str] = []
@@ -91,6 +95,8 @@ def outcome(
     stack: str, found: Sequence[Observation], errors: Sequence[str], said: Sequence[str] = ()
 ) -> Outcome:
     """What came of one stack. `said`: what is worth knowing besides, in lines."""
+    from dynamic_providers.observation import QUIET
+
     rows = sorted(dict.fromkeys(found), key=lambda one: (one.where, one.what, one.attribute))
     counts = Counter(one.state for one in rows)
     told = ", ".join(f"{counts[state]} {word}" for state, word in _TOLD.items() if counts[state])
@@ -106,6 +112,8 @@ def _show(
     _command: str, outcomes: Sequence[Outcome], seconds: float, console: Console, *, show_all: bool
 ) -> None:
     """A table a stack: the thing, its attribute, theirs and ours. What is right only on demand."""
+    from dynamic_providers.observation import ONLY_LOOKS, Observation
+
     for one in outcomes:
         console.print(Text(f"{one.stack}: {one.says}", style="bold"), soft_wrap=True)
         for line in one.lines:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamic_providers.errors import PROJECT, clean
-from dynamic_providers.observation import QUIET
-from dynamic_providers.observing import FOUND
 
 _NO_CHANGE = ("same", "read", "refresh", "read-discard")
 _SEVERITIES = {"info": "info", "info#err": "info", "warning": "warning", "error": "error"}
@@ -160,14 +158,22 @@ def _step(metadata: Mapping[str, Any]) -> Step:
         attributes=tuple(differing),
         old=old.get("inputs") or {},
         new=new.get("inputs") or {},
-        seen=tuple(row for row in _found(new) if row not in _found(old) and row["state"] not in QUIET),
+        seen=tuple(_seen(old.get("outputs") or {}, new.get("outputs") or {})),
     )
 
 
-def _found(side: Mapping[str, Any]) -> list[Mapping[str, str]]:
-    """What one that only looks keeps as an output: an Observation each."""
-    found = (side.get("outputs") or {}).get(FOUND)
-    return found if isinstance(found, list) else []
+def _seen(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    """What one that only looks finds wrong now, and did not before: it keeps an Observation each."""
+    if not new:
+        return
+    from dynamic_providers.observation import QUIET  # they load the engine's library
+    from dynamic_providers.observing import FOUND
+
+    before, now = old.get(FOUND), new.get(FOUND)
+    known = before if isinstance(before, list) else []
+    for row in now if isinstance(now, list) else []:
+        if row not in known and row["state"] not in QUIET:
+            yield row
 
 
 def _name(urn: str) -> str:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from dynamic_providers.errors import clean
 from fleet import window
 from fleet.approval import Approval, made_from
-from fleet.effects.drift import judged
 from fleet.engine import Engine, Ran
 from fleet.events import Line, Step, changes, counted
 from fleet.failures import failure
@@ -71,6 +70,7 @@ def up(
 
 def drift(engine: Engine) -> Work:
     """What somebody else has changed since the last `up`."""
+    from fleet.effects.drift import judged  # loads the drivers
 
     async def work(stack: StackFile, say: Say) -> Outcome:
         ran = await engine.drift(stack.name, say)

@@ -11,7 +11,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from dynamic_providers.errors import ManagedError, clean_errors
-from fleet import comment as comments
 from fleet.federated import VARIABLE, token, token_file
 from fleet.forge.forges import forge_of
 from fleet.options import Ended, on_stderr
@@ -51,6 +50,8 @@ def comment(
     """Write the one comment on this job's pull or merge request, or write it anew."""
 
     def work() -> int:
+        from fleet import comment as comments  # loads the reports
+
         text = comments.markdown(comments.together(map(comments.Result.read, results)))
         print(text if dry else forge_of(os.environ).comment(REVIEW, text))
         return NOTHING
@@ -63,6 +64,8 @@ def issue(results: Results) -> NoReturn:
     """Open the one issue about drift, or write it anew; close it where everything is right again."""
 
     def work() -> int:
+        from fleet import comment as comments
+
         found = comments.together(map(comments.Result.read, results))
         forge, title = forge_of(os.environ), "; ".join(map(comments.headline, found))
         if comments.code(found) == NOTHING:

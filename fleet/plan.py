@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dynamic_providers.connections import CREDENTIALS
 from dynamic_providers.errors import PROJECT
 from fleet.events import Report, Step
 from fleet.words import few
@@ -36,8 +35,8 @@ _Steps = Mapping[str, Mapping[str, Any]]
 class Plan:
     """What would be done to a stack, and what is said of it.
 
-    `steps`: resource (`type::name`) → op, attributes that differ, old and new inputs. `right`: the inputs of what
-    stays as it is; no part of the plan, but it tells what was done in the meantime.
+    `steps`: resource (`type::name`) → op, attributes that differ, old and new inputs. `right`: the inputs of
+    what stays as it is; no part of the plan, but it tells what was done in the meantime.
     """
 
     steps: _Steps
@@ -112,6 +111,8 @@ def _without_identity(step: Step, side: Mapping[str, Any]) -> Mapping[str, Any]:
     """Who previews and who applies log in as others: of a provider's process, only what it works on."""
     if not step.type.startswith("pulumi:providers:"):
         return side
+    from dynamic_providers.connections import CREDENTIALS  # loads the drivers
+
     kept = {
         key: one for key, one in side.items() if key.removeprefix(f"{PROJECT}:") not in CREDENTIALS.values()
     }

@@ -20,12 +20,15 @@ from lab.tenant.practice import EXCHANGE_HOSTS, LOGIN_HOSTS
 from lab.tenant.web import PortTaken
 
 FIRST_PORT = 40022
+ENVIRONMENT = "environment"
+"""A file in the lab's folder: the variables of a run against it, for a shell."""
+_MX_TTL = 3
 ANCHOR = "APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 
 def main(
     profile: Annotated[str, typer.Option(help="AsyncOS release to imitate.")] = "new",
-    folder: Annotated[Path, typer.Option(help="Where keys, certificates and connect.json go.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Where keys, certificates and what a shell needs go.")] = Path(
         ".lab"
     ),
     journal: Annotated[Path | None, typer.Option(help="Write all events here, a JSON line each.")] = None,
@@ -49,6 +52,8 @@ def _run(estate: Estate, out: Console) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: done.set())
     with estate:
+        _forget_soon(estate)
+        (estate.folder / ENVIRONMENT).write_text("\n".join(_exports(estate)) + "\n", encoding="utf-8")
         for heading, lines in guidance(estate):
             out.print(f"\n[bold]{heading}[/]")
             for line in lines:
@@ -58,13 +63,25 @@ def _run(estate: Estate, out: Console) -> None:
     out.print("stopped")
 
 
+def _forget_soon(estate: Estate) -> None:
+    """Resolvers forget the domains' MX in seconds, so that who moves one need not wait for minutes."""
+    zones = estate.network.zones
+    for domain in estate.tenant.organization.accepted_domains:
+        if (there := zones.get(domain, "MX")) is not None:
+            zones.set(domain, "MX", *there.values, ttl=_MX_TTL)
+
+
+def _exports(estate: Estate) -> list[str]:
+    return [f"export {name}={shlex.quote(value)}" for name, value in estate.environment.items()]
+
+
 def guidance(estate: Estate) -> list[tuple[str, list[str]]]:
     """What to type, by heading."""
     return [
         ("Gateway, by hand", _ssh(estate)),
         ("Tenant, by hand", _curl(estate)),
         ("The internet, by hand", _internet(estate)),
-        ("For pulumi", [f"export {name}={shlex.quote(value)}" for name, value in estate.environment.items()]),
+        (f"For pulumi and fleet: . {estate.folder / ENVIRONMENT}", _exports(estate)),
         ("Certificate authority", [f"{estate.ca_file}   (the stack's endpoints.caBundle)"]),
     ]
 

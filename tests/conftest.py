@@ -20,6 +20,7 @@ LONGEST_FIRST = (
     "protocol/test_drift.py",
     "protocol/test_way_back_settings.py",
     "protocol/test_way_back.py",
+    "fleet/test_steps.py",
     "faults/test_every_cut.py",
     "estate/test_nothing_lost.py",
     "estate/test_nothing_lost_inbound.py",
@@ -44,6 +45,7 @@ LONGEST_FIRST = (
     "engine/test_one_clear_line.py",
     "engine/test_killed_engine.py",
     "engine/test_drift_shown.py",
+    "estate/test_tutorial.py",
     "estate/test_report_page.py",
     "engine/test_cost.py",
 )

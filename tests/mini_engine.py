@@ -154,8 +154,9 @@ class MiniEngine(mocks.Mocks):
             self._preview = True
             try:
                 self._run_program()
-                for name in self._orphans():
-                    _require_free(self.state[name])
+                if not self._refused:  # else the engine never comes to what is to go
+                    for name in self._orphans():
+                        _require_free(self.state[name])
                 run.steps += [("delete", name) for name in self._orphans()]
             finally:
                 self._preview = False

@@ -72,7 +72,9 @@ def engine_environment(root: Path = ROOT, home: Path | None = None) -> dict[str,
     if "PULUMI_BACKEND_URL" not in environ:
         state = home / "state" if home else root / ".pulumi-state"
         state.mkdir(parents=True, exist_ok=True)
-        environ["PULUMI_BACKEND_URL"] = f"file://{state}"
+        # Without metadata: a run that is killed while it writes an «.attrs» file leaves that empty, and
+        # nothing reads the state then («failed to load checkpoint: EOF») till somebody removes it.
+        environ["PULUMI_BACKEND_URL"] = f"file://{state}?metadata=skip"
     return environ
 
 

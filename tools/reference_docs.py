@@ -8,6 +8,8 @@ from components.model_walk import key_of
 from components.settings import FROM_ENVIRONMENT, STAND_INS
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
+from identity.settings import NAMESPACE as IDENTITY
+from identity.settings import IdentitySettings
 from tools.resources_page import resources_page
 from tools.settings_schema import sections
 
@@ -18,8 +20,20 @@ _INTRODUCTION = f"""# Settings of a stack
 Made by `python -m tools.reference_docs` from `components/settings.py`; change it there.
 
 A stack file, `stacks/Pulumi.<customer>-<environment>.yaml`, holds these under `config:`, each
-with `{NAMESPACE}:` before it. Editors that know JSON Schema check it with
-`stacks/settings.schema.json`. All mistakes are reported at once, before any connection is opened.
+with `{NAMESPACE}:` before it. All mistakes are reported at once, before any connection is opened.
+
+An editor that knows JSON Schema offers these settings, explains them and underlines mistakes, by the first
+line of each stack file, `# yaml-language-server: $schema=settings.schema.json`: VS Code with its YAML
+extension, JetBrains' as they come, Neovim, Emacs and others by yaml-language-server. `fleet onboard` writes
+that line. The program's own checks are stricter.
+"""
+_OF_AN_IDENTITY = f"""# Settings of an identity
+
+Made by `python -m tools.reference_docs` from `identity/settings.py` and `identity/federation.py`; change it
+there. [identity.md](../identity.md) tells what they are for.
+
+A stack file, `identity/stacks/Pulumi.<name>.yaml`, holds these under `config:`, each with
+`{IDENTITY}:` before it. None of them is secret. All mistakes are reported at once.
 """
 
 
@@ -29,6 +43,12 @@ def settings_page() -> str:
     for place, model in sections():
         parts.append(_section(place, model))
     return "\n".join(parts)
+
+
+def identity_page() -> str:
+    """docs/reference/identity.md: every setting of the project that makes what we log in as."""
+    pages = [_section(place, model) for place, model in sections(IdentitySettings)]
+    return "\n".join([_OF_AN_IDENTITY, *pages])
 
 
 def _environment() -> str:
@@ -97,7 +117,8 @@ def _value(schema: Mapping[str, Any]) -> str:
 def _plain_value(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type")
     if kind == "integer":
-        return f"{schema['minimum']} to {schema['maximum']}"
+        most = schema.get("maximum")
+        return f"{schema['minimum']} to {most}" if most is not None else f"number from {schema['minimum']}"
     if kind == "boolean":
         return "true or false"
     if kind == "array":
@@ -109,7 +130,11 @@ def _plain_value(schema: Mapping[str, Any]) -> str:
     return "day" if schema.get("format") == "date" else "text"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "resources.md": resources_page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "resources.md": resources_page,
+    "identity.md": identity_page,
+}
 """File under docs/reference → what makes it."""
 
 

@@ -13,6 +13,7 @@ from components.model_walk import key_of, part_of
 from components.settings import FROM_ENVIRONMENT, STAND_INS, Settings, SharedGatewaySettings
 from components.stack_config import NAMESPACE
 from dynamic_providers.model import Model
+from identity.settings import IdentitySettings
 
 TARGET = Path("stacks/settings.schema.json")
 
@@ -27,6 +28,19 @@ def sections(model: type[Model] = Settings, place: str = "") -> Iterator[tuple[s
         if part is not None:
             here = f"{place}.{key_of(name, field)}".lstrip(".")
             yield from sections(part.model, here + {"one": "", "list": "[]", "map": ".<name>"}[part.shape])
+
+
+def undocumented(*models: type[Model]) -> list[str]:
+    """Settings that say nothing of themselves, and sections without a word, by their places."""
+    bare = []
+    for place, model in (one for root in models for one in sections(root)):
+        bare += [] if model.__doc__ else [place or model.__name__]
+        bare += [
+            f"{place}.{key_of(name, field)}".lstrip(".")
+            for name, field in model.model_fields.items()
+            if not (field.description or "").endswith((".", "}"))
+        ]
+    return bare
 
 
 def stack_schema() -> Schema:
@@ -90,6 +104,16 @@ def text() -> str:
     return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":
+def main(*models: type[Model]) -> None:
+    """Write the schema; first of all, no setting may be without its sentence."""
+    if bare := undocumented(*models):
+        raise SystemExit(
+            f"not documented: {', '.join(bare)}. Give each a description in its Field, a sentence with a full"
+            " stop; a section its docstring"
+        )
     TARGET.write_text(text(), encoding="utf-8")
     print(f"wrote {TARGET}")
+
+
+if __name__ == "__main__":
+    main(Settings, SharedGatewaySettings, IdentitySettings)

@@ -138,16 +138,23 @@ def _override(session: "Session", host: str, command: str) -> OverrideError | Me
     cut_off = _enter_machine(session, host)
     if cut_off is not None:
         return cut_off
-    text = _first_screens(session, command)
-    if _NOTICE_TO_CLUSTER.search(text):
+    level = own_level(session, command)
+    if not level:
         return None
-    level = "a group" if _NOTICE.search(text) else "this machine"
     return OverrideError(
         f"member {host}: {level} has its own settings for `{command}`, so what is set for the "
         "cluster is without effect there",
         where=session.name,
         fix="remove them with `clusterconfig`, or move them to the cluster's level",
     )
+
+
+def own_level(session: "Session", command: str) -> str:
+    """Who has settings of its own for a command, asked at the level of a member; empty: the cluster's count."""
+    text = _first_screens(session, command)
+    if _NOTICE_TO_CLUSTER.search(text):
+        return ""
+    return "a group" if _NOTICE.search(text) else "this machine"
 
 
 def _first_screens(session: "Session", command: str) -> str:

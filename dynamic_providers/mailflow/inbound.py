@@ -7,6 +7,7 @@ it would take mail for them, and each MX is looked at; no mail is sent there, si
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.mailflow.arrival import (
@@ -36,8 +37,13 @@ def direct(bench: Bench) -> list[Proof]:
 
 
 def inbound(bench: Bench) -> list[Proof]:
-    """One proof for each domain and host that its MX names: as the world would send it."""
-    return _done(work for domain in bench.settings.domains for work in _inbound(bench, domain))
+    """One proof for each domain and host that its MX names: as the world would send it.
+
+    Only once all agree on that: what one resolver still held before would be a failure afterwards.
+    """
+    moved = [name for name, flow in bench.settings.domains.items() if flow.mx == "gateway"]
+    held = _done(partial(disagreement, bench, name, partial(_is_gateway, bench)) for name in moved)
+    return [*held, *_done(work for domain in bench.settings.domains for work in _inbound(bench, domain))]
 
 
 def _done(works: Iterable[Work]) -> list[Proof]:
@@ -69,8 +75,6 @@ def _inbound(bench: Bench, domain: str) -> Iterable[Work]:
         return
     if not hosts:
         yield _said("inbound", domain, f"{domain} has no MX record")
-    if bench.settings.domains[domain].mx == "gateway":
-        yield lambda: disagreement(bench, domain, lambda host: _is_gateway(bench, host))
     moved = any(_is_gateway(bench, host) for host in hosts)
     for host, addresses in doors.items():
         if not _is_gateway(bench, host):

@@ -65,18 +65,20 @@ class Doctors:
         readable = [one for one in stacks if not one.problem]
         self._group_of = {one.name: group for group in groups(readable) for one in group}
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._at_work: dict[str, asyncio.Task[None]] = {}
 
     async def __call__(self, stack: StackFile, say: Say) -> Outcome:
         """What is found about one stack."""
         say("looks at everything that it depends on")
+        group = self._group_of[stack.name]
         if stack.name not in self._answers:
-            group, loop = self._group_of[stack.name], asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
             self._answers |= {one.name: loop.create_future() for one in group}
-            task = asyncio.create_task(self._child([one.name for one in group]))
-            self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
-        return await self._answers[stack.name]
+            self._at_work[group[-1].name] = asyncio.create_task(self._child([one.name for one in group]))
+        answer = await self._answers[stack.name]
+        if stack.name in self._at_work:  # the last one: the run, and its loop, must not end before the child
+            await self._at_work[stack.name]
+        return answer
 
     async def _child(self, names: Sequence[str]) -> None:
         engine = self._engine

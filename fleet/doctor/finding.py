@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dynamic_providers.entries import some
 from dynamic_providers.errors import ManagedError, clean
 
 Level = Literal["ok", "warning", "error"]
@@ -67,6 +66,8 @@ def from_error(failed: ManagedError) -> Finding:
 
 def together(findings: Iterable[tuple[str, Finding]]) -> Iterator[Finding]:
     """Of several things (a name and what was found): those of which the same is true in one line."""
+    from dynamic_providers.entries import some  # loads the engine's library
+
     names: dict[Finding, list[str]] = {}
     for name, finding in findings:
         names.setdefault(finding, []).append(name)

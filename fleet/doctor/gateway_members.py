@@ -122,7 +122,7 @@ def _sending(gateway: Gateway, connection: GatewayConnection) -> dict[str, Sendi
         for member in connection.members if connection.cluster else ():
             own: Sending | None = None
             with suppress(MemberDisconnectedError), cluster.at_machine(session, member.host):
-                own = _read(session)
+                own = _read(session, everywhere)
             if own != everywhere:
                 found[f"{member.host}: "] = own
         return found
@@ -130,6 +130,15 @@ def _sending(gateway: Gateway, connection: GatewayConnection) -> dict[str, Sendi
     return gateway.read("delivery", read)
 
 
-def _read(session: Session) -> Sending:
-    default = delivery_config.read(session).get(delivery_config.DEFAULT, "")
-    return default, delivery_config.read_sources(session)
+def _read(session: Session, everywhere: Sending | None = None) -> Sending:
+    """How mail is sent. `everywhere`: the cluster's way, where we are at a member's level."""
+
+    def counts_here(table: str) -> bool:
+        return everywhere is None or bool(cluster.own_level(session, table))
+
+    default, sources = everywhere or ("", {})
+    if counts_here(delivery_config.TABLE):
+        default = delivery_config.read(session).get(delivery_config.DEFAULT, "")
+    if counts_here(delivery_config.SOURCES):
+        sources = delivery_config.read_sources(session)
+    return default, sources

@@ -21,9 +21,6 @@ from fleet.options import (
     ShardOption,
     on_stderr,
 )
-from fleet.report.facts import utc_now
-from fleet.report.gathering import Gathering, checks_in
-from fleet.report.page import html as page
 
 Html = Annotated[Path | None, typer.Option(help="Write the page to this file.", dir_okay=False)]
 Results = Annotated[
@@ -44,6 +41,10 @@ def report(
     json: AsJson = False,
 ) -> NoReturn:
     """All stacks on one page: state, drift by what it does to mail, last check. Changes nothing."""
+    from fleet.report.facts import utc_now  # they load the drivers
+    from fleet.report.gathering import Gathering, checks_in
+    from fleet.report.page import html as page
+
     try:
         _require_folder(html)
         checked = checks_in(results or ())

@@ -37,9 +37,10 @@ def test_half_of_a_secret_is_found(cut: slice) -> None:
 
 def test_an_argument_of_a_process_is_found() -> None:
     value = OURS["client secret"]
-    with subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()", value], stdin=subprocess.PIPE
-    ) as process:
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", value]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         found = leaks({"arguments": b"\n".join(arguments())}, {"client secret": value})
         process.communicate()
     assert found == ["arguments: client secret in clear"]
@@ -47,8 +48,11 @@ def test_an_argument_of_a_process_is_found() -> None:
 
 def test_an_environment_of_a_process_is_found() -> None:
     value = OURS["client secret"]
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "spy"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "COPY": value}) as process:
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "spy"]
+    environ = {**os.environ, "COPY": value}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # before its first line the kernel may not show what it was started with
         places = dict(environments(lambda _cwd, command: b"spy" not in command))
         process.communicate()
     assert [found.partition(":")[2] for found in leaks(places, {"client secret": value})] == [

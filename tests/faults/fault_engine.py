@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.mini_engine import Props, Refused, Saved
+import grpc
+
+from tests.mini_engine import Plugin, Props, Refused, Saved
 from tests.nursery_engine import ForkedPlugin, NurseryEngine
 from tests.plugin_nursery import Forked
 
@@ -98,6 +100,19 @@ class FaultEngine(NurseryEngine):
         self.left_running = [self._pid(provider) for provider in self._plugins]
         self._plugins.clear()
         self._server.stop(None).wait()
+
+    def _start(self, arguments: Props) -> Plugin:
+        """A process that starts while its engine goes ends itself, or is left behind like the others."""
+        try:
+            plugin = super()._start(arguments)
+        except grpc.RpcError:
+            self._require_engine()
+            raise
+        if self._gone:
+            assert isinstance(plugin, ForkedPlugin)
+            self.left_running.append(plugin.pid)
+        self._require_engine()
+        return plugin
 
     def _pid(self, provider: str) -> int:
         plugin = self._plugins[provider]

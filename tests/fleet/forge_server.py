@@ -41,6 +41,8 @@ class Forge:
     issues: dict[int, dict[str, Any]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     plan: bytes = b'{"approved": true}'
+    head: str = HEAD
+    merged: str = MERGED
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     next_page: str = ""
@@ -93,19 +95,16 @@ class GitHubServer(Forge):
             f"POST {repo}/issues": lambda a: (201, {"number": self.open_issue(**a.body)}),
             f"PATCH {repo}/issues/([0-9]+)": self._changed,
             f"POST {repo}/issues/([0-9]+)/comments": lambda a, _n: (201, {"id": self.add(a.body["body"])}),
-            f"GET {repo}/commits/{MERGED}/pulls": lambda _a: (
+            f"GET {repo}/commits/{self.merged}/pulls": lambda _a: (
                 200,
                 [
                     {"number": 11, "merged_at": None, "head": {"sha": "c" * 40}},
-                    {"number": 12, "merged_at": "2026-11-01T00:00:00Z", "head": {"sha": HEAD}},
+                    {"number": 12, "merged_at": "2026-11-01T00:00:00Z", "head": {"sha": self.head}},
                 ],
             ),
-            f"GET {repo}/commits/{HEAD}/pulls": lambda _a: (200, []),
+            f"GET {repo}/commits/{self.head}/pulls": lambda _a: (200, []),
             f"GET {repo}/actions/artifacts": self._artifacts,
-            f"GET {repo}/actions/artifacts/([0-9]+)/zip": lambda _a, number: (
-                200,
-                archive("approved.json", self.plan + number.encode()),
-            ),
+            f"GET {repo}/actions/artifacts/([0-9]+)/zip": self._artifact,
         }
 
     def _listed(self, asked: Asked) -> Answer:
@@ -131,6 +130,10 @@ class GitHubServer(Forge):
     def _changed(self, asked: Asked, number: str) -> Answer:
         self.issues[int(number)].update(asked.body)
         return 200, {}
+
+    def _artifact(self, _asked: Asked, number: str) -> Answer:
+        [held] = [one["holds"] for one in self.artifacts if one["id"] == int(number)]
+        return 200, archive("approved.json", held.encode())
 
     def _artifacts(self, asked: Asked) -> Answer:
         return 200, {"artifacts": [one for one in self.artifacts if one["name"] == asked.query["name"]]}
@@ -159,11 +162,11 @@ class GitLabServer(Forge):
             "POST /projects/42/issues": lambda a: (201, {"iid": self.open_issue(**a.body)}),
             "PUT /projects/42/issues/([0-9]+)": self._changed,
             "POST /projects/42/issues/([0-9]+)/notes": lambda a, _n: (201, {"id": self.add(a.body["body"])}),
-            f"GET /projects/42/repository/commits/{MERGED}/merge_requests": lambda _a: (
+            f"GET /projects/42/repository/commits/{self.merged}/merge_requests": lambda _a: (
                 200,
                 [{"iid": 11, "state": "closed"}, {"iid": 12, "state": "merged"}],
             ),
-            f"GET /projects/42/repository/commits/{HEAD}/merge_requests": lambda _a: (200, []),
+            f"GET /projects/42/repository/commits/{self.head}/merge_requests": lambda _a: (200, []),
             "GET /projects/42/jobs/artifacts/refs/merge-requests/12/head/raw/out/approved.json": lambda a: (
                 (200, self.plan) if a.query == {"job": "review"} else (404, {})
             ),
@@ -250,12 +253,36 @@ class AzureDevOpsServer(Forge):
 
     def _requests(self, asked: Asked) -> Answer:
         [query] = asked.body["queries"]
-        found = {MERGED: [{"pullRequestId": 12}]} if query["items"] == [MERGED] else {}
+        found = {self.merged: [{"pullRequestId": 12}]} if query["items"] == [self.merged] else {}
         return 200, {"results": [found]}
 
     def _builds(self, asked: Asked) -> Answer:
         right = asked.query["branchName"] == "refs/pull/12/merge" and asked.query["definitions"] == "5"
         return 200, {"value": [{"id": 31}] if right else []}
+
+
+class TokenServer(Forge):
+    """Where GitHub and Azure DevOps hand out a job's token."""
+
+    given = 0
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/github?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": TOKEN,
+        }
+
+    def routes(self) -> dict[str, Any]:
+        return {"GET /github": self._github, "POST /azure": self._azure}
+
+    def _github(self, asked: Any) -> tuple[int, Any]:
+        assert asked.query == {"api-version": "2.0", "audience": "api://AzureADTokenExchange"}
+        self.given += 1
+        return 200, {"value": f"header.github{self.given}.signature"}
+
+    def _azure(self, asked: Any) -> tuple[int, Any]:
+        assert asked.query == {"api-version": "7.1", "serviceConnectionId": "c0ffee"}
+        return 200, {"oidcToken": "header.azure.signature"}
 
 
 def fields(asked: Asked) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def test_what_cannot_be_read_is_an_error_and_the_rest_is_compared(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_PASSWORD", "wrongPassword9")
+    monkeypatch.setenv("MISTAKEN__OUTBOUND_SECRET", "anotherSecret7")
     write(fleet.folder, "mistaken", {**sample(STACK), "domains": {}})
     (fleet.folder / "stacks" / "Pulumi.hub.yaml").unlink()
     told = fleet.json("compare")

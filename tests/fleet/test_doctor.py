@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -14,11 +15,15 @@ import pytest
 
 from dynamic_providers import connections, errors
 from dynamic_providers.errors import ManagedError
+from fleet.children import Children, Ended
 from fleet.doctor.checks import CHECKS, Check, examine
+from fleet.doctor.command import Doctors
 from fleet.doctor.finding import Finding, NotLookedAt, error, ok, together, warning, worst
 from fleet.doctor.logins import Logins
 from fleet.doctor.right_sections import encrypted_keys, right_sections, without_encrypted
 from fleet.doctor.subject import Subject
+from fleet.engine import Engine
+from fleet.environment import Environments
 from fleet.stacks import StackFile
 from tests.unit.settings_samples import ENVIRONMENT, sample, spoiled
 from tools.engine import pinned_version
@@ -52,6 +57,27 @@ def test_the_worst_level_counts() -> None:
 def test_a_line_says_what_to_do_and_steers_no_terminal() -> None:
     found = Finding("login", "error", "it said \x1b[31mno\nway", "ask its owner")
     assert str(found) == "error   | login | it said [31mno way. Ask its owner"
+
+
+class _Dawdling(Children):
+    """A child that goes on for a while after its last line."""
+
+    ended = False
+
+    async def run(self, *_: Any, on_line: Callable[[str], None], **__: Any) -> Ended:
+        on_line(json.dumps({"stack": "contoso-prod", "findings": []}))
+        for _turn in range(10):
+            await asyncio.sleep(0)
+        self.ended = True
+        return Ended(0, ())
+
+
+def test_a_run_ends_after_its_child() -> None:
+    """Else the loop is closed under it, and Python says so in a traceback."""
+    stack, children = subject(sample()).stack, _Dawdling()
+    doctors = Doctors([stack], Engine(Path.cwd(), Environments({}, ("contoso-prod",)), children))
+    assert asyncio.run(doctors(stack, lambda _text: None)).says == "all is well"
+    assert children.ended
 
 
 # --- each check by itself -----------------------------------------------------------------------------------

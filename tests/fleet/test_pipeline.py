@@ -22,6 +22,7 @@ from tests.fleet.forge_server import (
     GitHubServer,
     GitLabServer,
     Listening,
+    TokenServer,
 )
 
 
@@ -97,7 +98,7 @@ def test_the_plan_that_a_request_was_approved_with(forge: Forge, tmp_path: Path)
     forge.artifacts = [artifact(1, HEAD)]
     file = tmp_path / "out" / "approved.json"
     assert fleet("pipeline", "approved", "--commit", MERGED, str(file)) == 0
-    assert file.read_bytes().startswith(forge.plan)
+    assert file.read_bytes() in (forge.plan, b"1")
 
 
 def test_nothing_is_approved_that_came_by_no_request(
@@ -111,7 +112,13 @@ def test_nothing_is_approved_that_came_by_no_request(
 
 def artifact(number: int, sha: str, **other: Any) -> dict[str, Any]:
     run = {"head_sha": sha}
-    made = {"id": number, "name": f"approved-{HEAD}", "expired": False, "created_at": f"2026-11-0{number}"}
+    made = {
+        "id": number,
+        "holds": str(number),
+        "name": f"approved-{HEAD}",
+        "expired": False,
+        "created_at": f"2026-11-0{number}",
+    }
     return {**made, "workflow_run": run, **other}
 
 
@@ -125,7 +132,7 @@ def test_the_newest_plan_of_the_very_commit_counts(github: Forge, tmp_path: Path
     ]
     file = tmp_path / "approved.json"
     assert fleet("pipeline", "approved", "--commit", MERGED, str(file)) == 0
-    assert file.read_bytes() == github.plan + b"2"
+    assert file.read_bytes() == b"2"
 
 
 def test_a_plan_that_is_not_there_any_more(
@@ -161,30 +168,6 @@ def test_outside_of_a_pipeline(
 # --- identity -----------------------------------------------------------------------------------------------
 
 SHOW = "import os,sys; print(open(os.environ['AZURE_FEDERATED_TOKEN_FILE']).read()); sys.exit(3)"
-
-
-class TokenServer(Forge):
-    """Where GitHub and Azure DevOps hand out a job's token."""
-
-    given = 0
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/github?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": TOKEN,
-        }
-
-    def routes(self) -> dict[str, Any]:
-        return {"GET /github": self._github, "POST /azure": self._azure}
-
-    def _github(self, asked: Any) -> tuple[int, Any]:
-        assert asked.query == {"api-version": "2.0", "audience": "api://AzureADTokenExchange"}
-        self.given += 1
-        return 200, {"value": f"header.github{self.given}.signature"}
-
-    def _azure(self, asked: Any) -> tuple[int, Any]:
-        assert asked.query == {"api-version": "7.1", "serviceConnectionId": "c0ffee"}
-        return 200, {"oidcToken": "header.azure.signature"}
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_each_failure_has_its_line_and_drift_is_seen(fleet: Fleet, life: Life) -
         "mistaken": "refused",
         "unknown": "error",
     }, fleet.out
-    assert "the login was refused" in stacks["locked-out"]["says"]
+    assert "user «admin» is refused" in stacks["locked-out"]["says"]
     assert "outboundListener" in stacks["mistaken"]["says"]
     assert "pulumi stack init unknown" in stacks["unknown"]["says"]
     places = {**watch.places(), "said": (fleet.out + fleet.err).encode(), **files(life.project.folder)}
@@ -85,6 +85,13 @@ def test_each_failure_has_its_line_and_drift_is_seen(fleet: Fleet, life: Life) -
     assert fleet.states("drift", "hub") == {"hub": "same"}
     type_in("listenerconfig edit OutgoingMail hostaccess delete sendergroup RELAY_O365")(life.estate)
     [drifted] = fleet.json("drift", "hub")["stacks"]
-    assert (drifted["state"], drifted["counts"]) == ("drift", {"delete": 1})
+    # A read never says «gone», so what is missing is a change.
+    assert (drifted["state"], drifted["counts"]) == ("drift", {"update": 1})
+    assert (drifted["severity"], drifted["drift"][0]["way"]) == ("stops mail", "missing")
+    page = life.project.folder / "fleet.html"
+    [reported] = fleet.json("report", "hub", "--html", str(page))["stacks"]
+    assert reported["drift"] == drifted["drift"]
+    assert (reported["facts"]["made"], reported["facts"]["lastUp"]["result"]) == (True, "succeeded")
+    assert "0 of 1 as they should be; 1 drifted and stops mail" in page.read_text(encoding="utf-8")
     assert fleet.states("up", "hub", "--refresh", "--yes") == {"hub": "done"}
     assert fleet.states("up", "hub", "--yes") == {"hub": "same"}

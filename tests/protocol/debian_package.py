@@ -41,7 +41,8 @@ def unpacked(package: str, cache: Path) -> Path:
     root = cache / "root"
     with _one_at_a_time(cache / "lock"):
         if not root.exists():
-            _fetch(package, cache)
+            with _one_at_a_time(cache.parent / "apt-get.lock"):  # whose own lock waits for nobody
+                _fetch(package, cache)
             fresh = cache / "root.new"
             for archive in (cache / "archives").glob("*.deb"):
                 subprocess.run(["dpkg-deb", "-x", archive, fresh], check=True)

@@ -57,6 +57,7 @@ NOT_MANAGED = frozenset(
 )
 """Resources of a stack that only look, or (lock-down) hold nothing while it is open."""
 
+LOOKED_AT = "no resource of ours: only looked at, and warned of"
 PLACE = "says where, not what: under another name an object is another one, and ours is gone"
 SETTING = "a wish about the resource, which nothing on the other side holds"
 FIELDS_WITHOUT_A_CASE: Mapping[str, str] = {

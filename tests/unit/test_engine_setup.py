@@ -187,7 +187,7 @@ class TestEnvironment:
         environ = engine_environment(root, home)
         assert "theirs" not in environ.values()
         assert environ["PULUMI_HOME"] == str(home)
-        assert environ["PULUMI_BACKEND_URL"] == f"file://{home}/state"
+        assert environ["PULUMI_BACKEND_URL"] == f"file://{home}/state?metadata=skip"
         assert (home / "state").is_dir()
 
     def test_lines_survive_a_shell(self, root: Path) -> None:
