@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -16,13 +15,12 @@ from dynamic_providers.connections import CREDENTIALS, set_arguments
 from dynamic_providers.errors import ManagedError
 from dynamic_providers.model import Model
 from mail_check.state import Recorded, recorded
+from tools.asking import PulumiFailed, ask_json
 from tools.engine import engine_environment
-
-_SECONDS = 120.0
 
 
 class StackError(ManagedError):
-    """The `pulumi` command does not tell what was asked."""
+    """The stack is none whose mail could be checked."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Stack:
         return cls(name, Path.cwd(), engine_environment())
 
     def settings(self) -> Settings:
-        """Its settings, checked; raises SettingsError with every mistake, or StackError."""
+        """Its settings, checked; raises SettingsError with every mistake, StackError, or PulumiFailed."""
         found = self._ask("config", "--show-secrets")
         ours = {key.partition(":")[2]: one for key, one in found.items() if key.startswith(f"{NAMESPACE}:")}
         values = {key: one.get("objectValue", one.get("value")) for key, one in ours.items()}
@@ -58,30 +56,12 @@ class Stack:
 
     def _ask(self, *words: str) -> dict[str, Any]:
         as_json = () if words[0] == "stack" else ("--json",)
-        command = ["pulumi", *words, *as_json, "--stack", self.name, "--non-interactive", "--color", "never"]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise StackError("there is no `pulumi` on PATH", fix="run `make setup`") from None
-        except subprocess.TimeoutExpired:
-            raise StackError(f"`pulumi {words[0]}` said nothing for {_SECONDS:.0f} s") from None
-        if done.returncode:
-            raise StackError(f"`pulumi {words[0]}` failed: {done.stderr}", where=f"stack {self.name}")
-        try:
-            answer: dict[str, Any] = json.loads(done.stdout)
-        except ValueError:
-            # What it said may hold a secret: not shown, and not the error's own excerpt either.
-            raise StackError(f"`pulumi {words[0]}` gave no JSON", where=f"stack {self.name}") from None
+        asked = (*words, *as_json, "--stack", self.name)
+        answer: dict[str, Any] = ask_json(asked, self.folder, self.environment, self._explained)
         return answer
+
+    def _explained(self, done: subprocess.CompletedProcess[str]) -> PulumiFailed:
+        return PulumiFailed(f"`{" ".join(done.args[:2])}` failed: {done.stderr}", where=f"stack {self.name}")
 
 
 def set_process_arguments(settings: Settings, mailflow: Model, stack: str) -> None:

@@ -150,7 +150,7 @@ def _override(session: "Session", host: str, command: str) -> OverrideError | Me
 
 
 def own_level(session: "Session", command: str) -> str:
-    """Who has settings of its own for a command, asked at the level of a member; empty: the cluster's count."""
+    """Who has settings of its own for a command, asked at a member's level; empty: the cluster's count."""
     text = _first_screens(session, command)
     if _NOTICE_TO_CLUSTER.search(text):
         return ""

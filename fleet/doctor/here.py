@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from fleet.doctor.finding import Finding, error, ok, warning
-from fleet.doctor.pulumi import PulumiFailed
 from fleet.doctor.subject import Subject
+from tools.asking import PulumiFailed
 from tools.engine import missing_parts, pinned_version
 
 

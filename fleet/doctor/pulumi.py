@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,16 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from components.stack_config import NAMESPACE
-from dynamic_providers.errors import ManagedError
 from fleet.children import Ended
 from fleet.engine import Ran
 from fleet.failures import failure
-
-_SECONDS = 120.0
-
-
-class PulumiFailed(ManagedError):
-    """The command is not there, says nothing, or fails."""
+from tools.asking import PulumiFailed, ask, ask_json
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class Pulumi:
 
     def version(self) -> str:
         """Its release, without the «v»."""
-        said = self._run("version").strip().removeprefix("v")
+        said = ask(("version",), self.folder, self.environment, self._explained).strip().removeprefix("v")
         if not said:
             raise PulumiFailed("`pulumi version` says nothing", fix="run `make setup`")
         return said
@@ -51,32 +44,8 @@ class Pulumi:
         return {key: one.get("objectValue", one.get("value")) for key, one in ours.items()}
 
     def _json(self, *words: str) -> Any:
-        said = self._run(*words)
-        try:
-            return json.loads(said)
-        except ValueError:
-            # It may hold a secret: neither it nor the error's own excerpt is shown.
-            raise PulumiFailed(f"`pulumi {words[0]}` gave no JSON", fix="please report it") from None
+        return ask_json(words, self.folder, self.environment, self._explained)
 
-    def _run(self, *words: str) -> str:
-        try:
-            done = subprocess.run(
-                ["pulumi", *words, "--non-interactive", "--color", "never"],
-                cwd=self.folder,
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise PulumiFailed("there is no `pulumi` on PATH", fix="run `make setup`") from None
-        except subprocess.TimeoutExpired:
-            raise PulumiFailed(
-                f"`pulumi {words[0]}` said nothing for {_SECONDS:.0f} s", fix="look at its backend"
-            ) from None
-        if done.returncode:
-            ran = Ran.without_events(Ended(done.returncode, tuple(done.stderr.splitlines())))
-            raise PulumiFailed(failure(self.stack, ran)[1], fix=f"to see more: `pulumi {words[0]}`")
-        return done.stdout
+    def _explained(self, done: subprocess.CompletedProcess[str]) -> PulumiFailed:
+        ran = Ran.without_events(Ended(done.returncode, tuple(done.stderr.splitlines())))
+        return PulumiFailed(failure(self.stack, ran)[1], fix="look at the backend, and at the stack file")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from components.stack_config import NAMESPACE
+from dynamic_providers import errors
 from fleet.command import main
 from fleet.stacks import StackFile, read_stack
 from tests.fleet.fake_engine import FakeEngine
@@ -65,3 +68,19 @@ def gateway(name: str, *hosts: str) -> dict[str, Any]:
 
 def named(stacks: list[StackFile]) -> list[str]:
     return [one.name for one in stacks]
+
+
+def fleet_in(
+    folder: Path,
+    environment: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Fleet:
+    """The commands in a folder, with this environment and nothing else; their engine is the real one."""
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(errors, "_secrets", set())
+    return Fleet(folder, FakeEngine(folder), capsys)

@@ -56,7 +56,7 @@ def test_a_gateway_that_does_not_answer_and_all_that_hangs_on_it(at: Practice) -
     assert said.pop("token") == ["ok"]
     assert set(map(tuple, said.values())) == {("not looked at",)}
     assert "(see reachable)" in found[1].says
-    assert "firewalls" in found[0].fix
+    assert "check host and port" in found[0].fix
 
 
 def test_a_gateway_that_only_speaks_the_old_tongue(at: Practice) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dynamic_providers import errors
 from lab.many import ManyCustomers
-from tests.fleet.fake_engine import FakeEngine
-from tests.fleet.fleet_kit import Fleet
+from tests.fleet.fleet_kit import Fleet, fleet_in
 from tools.bench.failing import WAYS, spoil, wrong
 from tools.bench.fleet import QUICK
 from tools.bench.processes import proportional, tree
@@ -34,13 +31,7 @@ def sandbox(tmp_path: Path, warm: Mapping[str, str]) -> Iterator[Sandbox]:
 def fleet(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Fleet:
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(errors, "_secrets", set())
-    monkeypatch.chdir(tmp_path)
-    return Fleet(tmp_path, FakeEngine(tmp_path), capsys)
+    return fleet_in(tmp_path, sandbox.environment, monkeypatch, capsys)
 
 
 def test_all_are_made_and_two_that_fail_fail_alone(fleet: Fleet, sandbox: Sandbox) -> None:

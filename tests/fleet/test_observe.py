@@ -25,7 +25,7 @@ QUICK: Changes = {("settle", "rule"): "1s", ("settle", "mx"): "1s", ("outbound",
 OBSERVE: Changes = {**QUICK, ("mode",): "observe"}
 READS = {"connect", "login", "command", "answer", "read", "call", "disconnect", "token"}
 """Kinds of events that leave everything as it is; of calls, those of cmdlets that get something."""
-HELD = re.compile(r"before: bce-?demo\S*: this stack manages what is there, so mode: observe would take all of that away")
+HELD = re.compile(r"before: bce-?demo\S*: this stack manages what is there, so mode: observe would take all")
 
 
 class Bench:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from dynamic_providers import errors
 from lab.estate import Estate
 from lab.tenant.practice import OUTBOUND_SECRET
 from tests.engine.life import Life, living
-from tests.fleet.fake_engine import FakeEngine
-from tests.fleet.fleet_kit import Fleet
+from tests.fleet.fleet_kit import Fleet, fleet_in
 from tests.fleet.test_observe import is_read
 from tools.pulumi_cli import Project
 
@@ -36,13 +33,7 @@ def life(tmp_path: Path, warm: Mapping[str, str]) -> Iterator[Life]:
 
 @pytest.fixture
 def fleet(life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fleet:
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    for name, value in life.project.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(life.project.folder)
-    monkeypatch.setattr(errors, "_secrets", set())
-    return Fleet(life.project.folder, FakeEngine.begun(life.project.folder / "unused"), capsys)
+    return fleet_in(life.project.folder, life.project.environment, monkeypatch, capsys)
 
 
 def test_only_looking_then_managing_and_no_way_back(life: Life, fleet: Fleet) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,10 @@ import pytest
 import yaml
 
 from components.stack_config import NAMESPACE
-from dynamic_providers import errors
 from lab.estate import Estate
 from tests.engine.canaries import Watch, canary, files, leaks
 from tests.engine.life import Life, living
-from tests.fleet.fake_engine import FakeEngine
-from tests.fleet.fleet_kit import Fleet
+from tests.fleet.fleet_kit import Fleet, fleet_in
 from tests.hands.acts import type_in
 from tests.shared_stacks import gateway_values
 from tools.pulumi_cli import Project
@@ -52,14 +49,9 @@ def stack_text(values: Mapping[str, Any]) -> str:
 
 @pytest.fixture
 def fleet(life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fleet:
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    for name, value in life.project.environment.items():
-        monkeypatch.setenv(name, value)
+    begun = fleet_in(life.project.folder, life.project.environment, monkeypatch, capsys)
     monkeypatch.setenv("LOCKED_OUT__GATEWAY_PASSWORD", WRONG)
-    monkeypatch.setattr(errors, "_secrets", set())
-    monkeypatch.chdir(life.project.folder)
-    return Fleet(life.project.folder, FakeEngine(life.project.folder), capsys)
+    return begun
 
 
 def test_each_failure_has_its_line_and_drift_is_seen(fleet: Fleet, life: Life) -> None:
