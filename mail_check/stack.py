@@ -61,7 +61,8 @@ class Stack:
         return answer
 
     def _explained(self, done: subprocess.CompletedProcess[str]) -> PulumiFailed:
-        return PulumiFailed(f"`{" ".join(done.args[:2])}` failed: {done.stderr}", where=f"stack {self.name}")
+        asked = " ".join(done.args[:2])
+        return PulumiFailed(f"`{asked}` failed: {done.stderr}", where=f"stack {self.name}")
 
 
 def set_process_arguments(settings: Settings, mailflow: Model, stack: str) -> None:
