@@ -6,7 +6,7 @@ it leaves out when it is deleted is only its own record of what was seen.
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 import pulumi
 from pulumi.dynamic import (
@@ -41,6 +41,11 @@ class ObservingProvider(ResourceProvider):
     def __init__(self, provider: Seeing) -> None:
         super().__init__()
         self.provider = provider
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Seeing]]:
+        """Pickled without a dict: Pulumi wraps the pickling of dicts once more for each resource, and never
+        unwraps it (3.250), so that a thousand in one process end in a RecursionError."""
+        return type(self), (self.provider,)
 
     def configure(self, req: ConfigureRequest) -> None:
         self.provider.configure(req)

@@ -331,8 +331,8 @@ AT_THE_FILTER: Mapping[str, Broken] = {
         "forged",
         FILTERED,
         ("not dropped: Delivered",),
-        ("does not drop the rest",),
-        ("drop() for all but the secret",),
+        ("does not stop the rest",),
+        ("no mail but that with the secret let pass",),
         fine=("outbound", *IN),
     ),
     "another filter drops it": Broken(

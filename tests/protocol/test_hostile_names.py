@@ -16,7 +16,7 @@ NAMES = {
     "mailFlowPolicy": "RELAYED",
     "filter": "office365_outbound-x",
 }
-CHANGE = {"ticket": "CHG-1 (x) #7 <b> %s {0} ]> ", "approvedBy": "a & b | c", "window": "[N]> ."}
+CHANGE = {"ticket": "CHG-1 (x) #7 <b> %s {0} ]> ", "approvedBy": "a & b | c", "window": "Sat 20:00-24:00 UTC"}
 
 
 def test_names_are_literal_on_both_sides(world: World) -> None:
