@@ -1,4 +1,4 @@
-"""An estate typed by hand under other names, with the real engine: taken in, nothing changed, given up again."""
+"""An estate typed by hand under other names, on the real engine: taken in as it is, and given up again."""
 
 from __future__ import annotations
 
