@@ -28,9 +28,11 @@ from tests.unit.hostile_values import MARK, hostile
 from tests.unit.settings_samples import ENVIRONMENT, SECRET, Values, sample
 
 _HOST = {"host": "jump.contoso.example", "port": 22, "user": "dh-user", "hostKey": f"SHA256:{'A' * 43}"}
-FULL: Values = sample() | {
+EVERYTHING: Values = sample() | {
     "kind": "tenant",
     "mode": "manage",
+    "labels": {"ring": "one"},
+    "approvalKey": "0123456789abcdef" * 4,
     "gateway": {
         **sample()["gateway"],
         "jumpHost": _HOST,
@@ -51,7 +53,7 @@ FULL: Values = sample() | {
         "enhancedFiltering": ["203.0.113.8"],
         "identifiedBy": {"certificate": "*.contoso.example"},
         "connectionFilter": "allow",
-        "allowedSenders": [],
+        "allowedSenders": ["203.0.113.70"],
         "senderAddresses": ["192.0.2.10"],
     },
     "outbound": {
@@ -121,7 +123,19 @@ FULL: Values = sample() | {
         "dnsTsigSecret": "cHJhY3RpY2Uta2V5",
     },
 }
-"""A stack file in which every setting is said."""
+"""Every setting, said once; too much for one stack file, since some exclude others."""
+
+BY_CERTIFICATE, BY_ADDRESS = ("inbound", "identifiedBy"), ("inbound", "allowedSenders")
+
+
+def without(place: tuple[str, str]) -> Values:
+    """Everything but one setting, which others exclude."""
+    values = copy.deepcopy(EVERYTHING)
+    del values[place[0]][place[1]]
+    return values
+
+
+FULL = without(BY_CERTIFICATE)
 
 NO_SECRETS = {
     key: ENVIRONMENT[key] for key in ("GATEWAY_PASSWORD", "GATEWAY_KEY_FILE", "AZURE_CLIENT_SECRET")
@@ -130,7 +144,7 @@ NO_SECRETS = {
 
 
 class Uncovered(LookupError):
-    """A setting has no case: `FULL` does not say it."""
+    """A setting has no case: `EVERYTHING` does not say it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +170,7 @@ class Leaf:
 
     def spoil(self, value: object) -> Values | None:
         """The full stack file with this one thing replaced; none where a key cannot be that."""
-        values = copy.deepcopy(FULL)
+        values = without(BY_ADDRESS if self.path[:2] == BY_CERTIFICATE else BY_CERTIFICATE)
         inner: Any = values
         for step in self.path[:-1]:
             inner = inner[step]
@@ -170,10 +184,10 @@ class Leaf:
         return values
 
 
-def leaves(model: type[Model]) -> Iterator[Leaf]:
-    """Every input of a model, where the full stack file says it; Uncovered where it does not."""
+def leaves(model: type[Model], values: Values = EVERYTHING) -> Iterator[Leaf]:
+    """Every input of a model, where `values` say it; Uncovered where they do not."""
     known: set[str] = set()
-    for leaf in _leaves(model, FULL, ()):
+    for leaf in _leaves(model, values, ()):
         kind = f"{leaf.field.annotation} {leaf.field.metadata} {leaf.is_key}"
         yield replace(leaf, is_first=kind not in known)
         known.add(kind)
@@ -183,10 +197,14 @@ def _leaves(model: type[Model], values: Any, path: Path) -> Iterator[Leaf]:
     for name, field in model.model_fields.items():
         here = (*path, key_of(name, field))
         if not isinstance(values, dict) or here[-1] not in values:
-            raise Uncovered(f"{shown(here)}: say it in FULL")
+            raise Uncovered(f"{shown(here)}: say it in EVERYTHING")
         value, part = values[here[-1]], part_of(field.annotation)
         if part is None and isinstance(value, list):
             yield Leaf((*here, 0), field)
+        elif part is None and isinstance(value, dict):
+            for key in value:
+                yield Leaf((*here, key), field, is_key=True)
+                yield Leaf((*here, key), field)
         elif part is None:
             yield Leaf(here, field)
         elif part.shape == "one":
@@ -199,8 +217,8 @@ def _leaves(model: type[Model], values: Any, path: Path) -> Iterator[Leaf]:
 
 
 def right_at(leaf: Leaf) -> object:
-    """What the full stack file says there."""
-    inner: Any = FULL
+    """What is right there."""
+    inner: Any = EVERYTHING
     for step in leaf.path:
         inner = inner[step]
     return leaf.path[-1] if leaf.is_key else inner

@@ -14,7 +14,17 @@ from components.settings import Settings, SettingsError, SharedGatewaySettings
 from dynamic_providers import errors
 from dynamic_providers.connections import CREDENTIALS
 from dynamic_providers.model import Model
-from tests.unit.hostile_matrix import FULL, NO_SECRETS, Uncovered, holes, leaves
+from tests.unit.hostile_matrix import (
+    BY_ADDRESS,
+    BY_CERTIFICATE,
+    EVERYTHING,
+    FULL,
+    NO_SECRETS,
+    Uncovered,
+    holes,
+    leaves,
+    without,
+)
 from tests.unit.settings_samples import ENVIRONMENT
 
 LEAVES = {str(leaf): leaf for leaf in leaves(Settings)}
@@ -32,8 +42,9 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "_secrets", set())
 
 
-def test_the_full_stack_file_is_right() -> None:
-    assert Settings.from_config(FULL, NO_SECRETS).kind == "tenant"
+@pytest.mark.parametrize("place", [BY_CERTIFICATE, BY_ADDRESS])
+def test_everything_that_goes_together_is_right(place: tuple[str, str]) -> None:
+    assert Settings.from_config(without(place), NO_SECRETS).kind == "tenant"
 
 
 @pytest.mark.parametrize("place", LEAVES)
@@ -61,8 +72,10 @@ def test_a_setting_without_a_case_is_found() -> None:
 
 
 def test_the_stack_of_a_shared_gateway_has_no_inputs_of_its_own() -> None:
-    """Its file says nothing that the tenant's does not: what is refused there is refused here."""
-    assert {str(leaf) for leaf in leaves(SharedGatewaySettings)} <= LEAVES.keys()
+    """Its file says what the tenant's does, and one of four words: what is refused there is refused here."""
+    values = {**EVERYTHING, "outbound": {**EVERYTHING["outbound"], "cloud": "gccHigh"}}
+    own = {str(leaf) for leaf in leaves(SharedGatewaySettings, values)} - LEAVES.keys()
+    assert own == {"outbound.cloud"}
 
 
 # --- the matrix has teeth -----------------------------------------------------------------------------------
