@@ -13,6 +13,7 @@ from lab.estate import Estate
 from lab.tenant.store import DOMAINS
 from tests import mail_stack
 from tests.fleet.doctor_kit import Practice, levels, practice
+from tests.hands.acts import in_tables
 from tests.protocol import estate_kit
 
 RIGHTS = ("token", "app role", "directory role")
@@ -252,7 +253,8 @@ def test_a_domain_that_has_a_policy_for_forged_mail_and_one_that_has_none(at: Pr
 
 
 def show(at: Practice, ends: datetime) -> None:
-    """The gateway shows another certificate at all its doors."""
+    """The gateway offers TLS to everybody, with another certificate at all its doors."""
+    in_tables(lambda tables: tables.listener("IncomingMail").defaults.update(tls="on"))(at.estate)
     authority = trustme.CA()
     for door in at.estate.mail.doors.values():
         assert door.context is not None
