@@ -16,6 +16,7 @@ from fleet.children import Ended
 from fleet.engine import Ran
 from fleet.failures import failure
 
+PLACE = "outbound.secret"  # of the header's secret, among the settings
 _SECONDS = 120.0
 _THERE_ALREADY = "already exists"
 
@@ -40,9 +41,9 @@ class NewStack:
             raise self._refused("stack init", done)
         return not done.returncode
 
-    def keep_secret(self, secret: str, file: Path | None = None) -> None:
-        """Encrypt the header's secret into the stack file, or into a copy of it."""
-        words = ("--secret", "--path", f"{NAMESPACE}:outbound.secret", "--stack", self.name)
+    def keep_secret(self, secret: str, file: Path | None = None, *, place: str = PLACE) -> None:
+        """Encrypt a secret, the header's if no other, into the stack file, or into a copy of it."""
+        words = ("--secret", "--path", f"{NAMESPACE}:{place}", "--stack", self.name)
         copy = ("--config-file", str(file)) if file else ()
         done = self._run("config", "set", *words, *copy, given=secret)
         if done.returncode:

@@ -15,6 +15,7 @@ from components.mistakes import shown
 from components.stack_config import NAMESPACE
 from dynamic_providers.errors import ManagedError
 from fleet.onboard.comments import ENDING, HEADING, OF_SETTINGS
+from fleet.seals import KEY
 
 _ENGINES = ("encryptionsalt", "encryptedkey", "secretsprovider")
 """What the engine keeps in the file beside the settings."""
@@ -87,6 +88,8 @@ def render(
     kept = dict(values)
     if there is not None and there.has_secret:
         kept["outbound"] = {**kept["outbound"], "secret": there.secret}
+    if there is not None and KEY in there.values:
+        kept[KEY] = there.values[KEY]
     comments = {**OF_SETTINGS, **(notes or {})}
     lines = [HEADING, *_engines_lines(there), "config:"]
     for key, value in kept.items():
@@ -152,9 +155,10 @@ def _text(text: str) -> str:
 
 
 def _without_secret(values: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: one for key, one in values.items() if key != KEY}
     outbound = values.get("outbound")
     if not isinstance(outbound, Mapping):
-        return dict(values)
+        return values
     return {**values, "outbound": {key: one for key, one in outbound.items() if key != "secret"}}
 
 

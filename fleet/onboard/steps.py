@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from fleet.onboard.letter import Letter
 from fleet.onboard.new_stack import NewStack
 from fleet.onboard.plan import Plan, planned
 from fleet.onboard.stack_file import There
+from fleet.seals import KEY
 from fleet.stacks import all_stacks, stacks_folder
 from tools.engine import engine_environment
 
@@ -87,7 +89,7 @@ class Onboarding:
         self.say(f"{path.name} is {'written' if needed else 'there, and is right'}")
 
     def _keep(self, path: Path, plan: Plan, stack: NewStack) -> None:
-        """The stack at the engine, and its secret in the file; one that was read live replaces another."""
+        """The stack at the engine, and its secrets in the file; one that was read live replaces another."""
         new = stack.initialise(self.given.secrets_provider)
         self.say(f"stack {stack.name}: {'initialised' if new else 'was initialised already'}")
         there = There.read(path)
@@ -95,6 +97,9 @@ class Onboarding:
         if plan.settings.outbound.smart_hosts and not has_one:
             stack.keep_secret(plan.secret)
             self.say("the header's secret is kept in it, encrypted")
+        if there is None or KEY not in there.values:
+            stack.keep_secret(secrets.token_hex(32), place=KEY)
+            self.say("a key for approvals is kept in it, encrypted")
 
     def _tell_next(self, plan: Plan, environment: Mapping[str, str]) -> None:
         lacking = compose.missing_credentials(plan.settings, environment)

@@ -52,6 +52,10 @@ case "$*" in
     cat > "$7.secret"
     section="^  m365-secure-email:outbound:$"
     sed -i "s/$section/&\\n    secret: {{secure: encrypted}}/" "{stacks}/Pulumi.$7.yaml" ;;
+  "config set --secret --path m365-secure-email:approvalKey --stack $7 --non-interactive"*)
+    cat > "$7.key"
+    key="  m365-secure-email:approvalKey: {{secure: encrypted}}"
+    sed -i "s/^config:$/&\\n$key/" "{stacks}/Pulumi.$7.yaml" ;;
   *) exit 1 ;;
 esac
 """
@@ -118,6 +122,7 @@ class Desk:
     def settings(self) -> Settings:
         """What the program reads; the secret as the engine would decrypt it."""
         values, environment = self.values, self.estate.environment
+        values.pop("approvalKey", None)
         del environment["OUTBOUND_SECRET"]
         decrypted = {"secret": self.secret} if "secret" in values["outbound"] else {}
         return Settings.from_config({**values, "outbound": {**values["outbound"], **decrypted}}, environment)
