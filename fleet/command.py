@@ -22,8 +22,10 @@ from fleet.options import (
     Ended,
     Labels,
     Names,
+    OutsideWindow,
     Parallel,
     ShardOption,
+    Yes,
     on_stdout,
 )
 from fleet.outcome import NOTHING, WRONG
@@ -61,10 +63,6 @@ Approved = Annotated[
         " names, for all stacks that are in it. May be given again.",
     ),
 ]
-OutsideWindow = Annotated[
-    bool, typer.Option("--outside-window", help="Also where a stack's change window is shut.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ import typer
 from dynamic_providers.errors import ManagedError
 from fleet.carrying_out import carry_out, choose_or_end, refuse
 from fleet.offboarding import Offboarding
-from fleet.options import PARALLEL, AsJson, Ended, Names, Parallel, on_stderr
+from fleet.options import PARALLEL, AsJson, Ended, Names, OutsideWindow, Parallel, Yes, on_stderr
 from fleet.outcome import WRONG
 from fleet.stacks import StackFile, all_stacks, stacks_folder
 
@@ -20,10 +20,6 @@ Leave = Annotated[
     bool,
     typer.Option("--leave", help="Leave both sides as they are, and only forget the stack, for good."),
 ]
-OutsideWindow = Annotated[
-    bool, typer.Option("--outside-window", help="Also where a stack's change window is shut.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
 
 
 def offboard(

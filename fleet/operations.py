@@ -126,15 +126,23 @@ async def _as_approved(
     if differing := approved.differences(now):
         return _refused(stack, differing, approved.made_otherwise(now))
     ran = await engine.up(stack.name, say, refresh=refresh, previewed=True)
-    if ran.ok:
-        for line in now.plan.deviations(ran.report.done):
-            ran.report.say("error", f"not as approved: {line}")
-    return _outcome(stack, ran, changes(ran.report.done), State.DONE)
+    deviations = now.plan.deviations(ran.report.done) if ran.ok else []
+    for line in deviations:
+        ran.report.say("error", f"not as approved: {line}")
+    outcome = _outcome(stack, ran, changes(ran.report.done), State.DONE)
+    if not deviations:
+        return outcome
+    says = f"done, but not as it was approved: {_in_one_line([clean(one) for one in deviations])}"
+    return replace(outcome, state=State.ERROR, says=says)
 
 
 def _refused(stack: StackFile, differing: Sequence[str], reasons: Sequence[str]) -> Outcome:
     told = [clean(one) for one in differing]
-    more = f"; and {len(told) - _IN_ONE_LINE} more" if len(told) > _IN_ONE_LINE else ""
-    says = f"not what was approved, so nothing was changed: {'; '.join(told[:_IN_ONE_LINE])}{more}. {_AGAIN}"
+    says = f"not what was approved, so nothing was changed: {_in_one_line(told)}. {_AGAIN}"
     lines = (*(Line("refused", one) for one in told), *(Line("info", one) for one in reasons))
     return Outcome(stack.name, State.REFUSED, says, lines=lines)
+
+
+def _in_one_line(told: Sequence[str]) -> str:
+    more = f"; and {len(told) - _IN_ONE_LINE} more" if len(told) > _IN_ONE_LINE else ""
+    return f"{'; '.join(told[:_IN_ONE_LINE])}{more}"

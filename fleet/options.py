@@ -46,6 +46,10 @@ ShardOption = Annotated[
 Parallel = Annotated[
     int, typer.Option(min=1, help="So many stacks at once; those that share a gateway never are.")
 ]
+OutsideWindow = Annotated[
+    bool, typer.Option("--outside-window", help="Also where a stack's change window is shut.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
 ]

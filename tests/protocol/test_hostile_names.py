@@ -31,6 +31,7 @@ def test_names_are_literal_on_both_sides(world: World) -> None:
     assert NAMES["senderGroup"] in world.estate.gateway.dump()
     [commit] = world.estate.gateway.commits[-1:]
     assert "CHG-1 (x) 7 b s 0" in str(commit)
+    assert "approved by a b c, Sat 20:00-24:00 UTC" in str(commit)
     assert stack.up().operations() == {}
     stack.refresh_and_destroy()
     assert as_before(world, before)
