@@ -43,8 +43,11 @@ class ObservingProvider(ResourceProvider):
         self.provider = provider
 
     def __reduce__(self) -> tuple[type[Self], tuple[Seeing]]:
-        """Pickled without a dict: Pulumi wraps the pickling of dicts once more for each resource, and never
-        unwraps it (3.250), so that a thousand in one process end in a RecursionError."""
+        """Pickled without a dict.
+
+        Pulumi wraps the pickling of dicts once more for each resource, and never unwraps it (3.250), so that
+        a thousand in one process end in a RecursionError.
+        """
         return type(self), (self.provider,)
 
     def configure(self, req: ConfigureRequest) -> None:

@@ -40,7 +40,7 @@ def at(text: str) -> datetime:
         ("Sun 02:00-03:00 Europe/Zurich", "2026-10-25T01:30:00+00:00", True),  # the hour that comes twice
     ],
 )
-def test_when_it_is_open(window: str, moment: str, is_open: bool) -> None:
+def test_when_it_is_open(window: str, moment: str, *, is_open: bool) -> None:
     assert read(window).is_open(at(moment)) == is_open
 
 
