@@ -157,7 +157,7 @@ def test_what_is_not_asked_for_is_not_given() -> None:
 def test_no_right_to_mail_is_given_in_entra_where_it_would_count_for_every_mailbox() -> None:
     found = run(example("contoso"))
     assert example("contoso")["graph"]["mailbox"]
-    assert [one.inputs["appRoleId"] for one in found.of_type("AppRoleAssignment")] == [MANAGE, DOMAINS]
+    assert {one.inputs["appRoleId"] for one in found.of_type("AppRoleAssignment")} == {MANAGE, DOMAINS}
 
 
 # --- what it proves itself with -----------------------------------------------------------------------------

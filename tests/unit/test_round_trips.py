@@ -422,7 +422,7 @@ def test_settings_are_what_their_own_text_says(
     first = Settings.from_config(values, NO_SECRETS)
     said = json.loads(first.model_dump_json(by_alias=True))
     said["outbound"] |= {key: values["outbound"][key] for key in ("secret", "previousSecrets")}
-    said["credentials"] = values["credentials"]
+    said |= {key: values[key] for key in ("credentials", "approvalKey")}
     said["inbound"]["throttle"] = said["inbound"]["throttle"] or "none"
     said["settle"]["mx"] = said["settle"]["mx"] or "ttl"
     assert Settings.from_config(said, NO_SECRETS) == first

@@ -106,8 +106,10 @@ class Outbound:
             return len(self._due) + self._busy
 
     def clear(self) -> None:
-        """Forget what waits."""
+        """Forget what waits, and what comes back into the queue from a delivery that is under way."""
         with self._grown:
+            self._due.clear()
+            self._grown.wait_for(lambda: not self._busy, timeout=5)
             self._due.clear()
 
     def _later(self, parcel: Parcel, seconds: float) -> None:
@@ -122,6 +124,7 @@ class Outbound:
             finally:
                 with self._grown:
                     self._busy -= len(parcels)
+                    self._grown.notify_all()
 
     def _next(self) -> list[Parcel]:
         """The parcels that are due and can share a connection; [] when it is over."""
