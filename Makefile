@@ -7,6 +7,8 @@ VENV := .venv/bin
 CODE := $(wildcard components dynamic_providers fleet identity lab mail_check tools tests __main__.py)
 # Tests that run at once: two a core, since many wait; WORKERS=0: in this very process, for a debugger.
 WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
+# Of the cuts three a core: most of what they do is wait.
+test-faults: WORKERS = $(shell echo $$(( $$(nproc) * 3 )))
 # What to hand to pytest besides: make test ARGS="tests/unit -k prompt"
 ARGS ?=
 # How many customers `make bench-fleet` goes through, one size after the other.

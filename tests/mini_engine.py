@@ -65,6 +65,16 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         return empty_pb2.Empty()
 
 
+def stub_at(port: int) -> provider_pb2_grpc.ResourceProviderStub:
+    """What a plugin's methods are called by.
+
+    With connections of its own: gRPC else shares them by address, and a new plugin that happens to get a dead
+    one's port would inherit that «connection refused».
+    """
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    return provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}", options))
+
+
 class Plugin:
     """One real plugin process."""
 
@@ -80,7 +90,7 @@ class Plugin:
         assert self.process.stdout is not None
         port = self.process.stdout.readline().strip()
         assert port.isdigit(), self.process.stderr.read() if self.process.stderr else "no port"
-        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        self.stub = stub_at(int(port))
         self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
 
     def call(self, method: str, request: Any) -> Any:

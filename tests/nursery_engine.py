@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import grpc
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
-from tests.mini_engine import MiniEngine, Plugin, Props, struct
+from tests.mini_engine import MiniEngine, Plugin, Props, struct, stub_at
 from tests.plugin_nursery import Forked, Nursery
 
 
@@ -15,7 +14,7 @@ class ForkedPlugin(Plugin):
     """A plugin that a nursery has forked."""
 
     def __init__(self, process: Forked, port: int, arguments: Props) -> None:
-        self.stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        self.stub = stub_at(port)
         self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(arguments)))
         self._forked = process
 

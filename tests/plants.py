@@ -13,8 +13,8 @@ from dynamic_providers.entries import ABSENT, Entries, Place, Props, plain
 from dynamic_providers.exchange import admin_api, client
 from dynamic_providers.gateway import batch, commit, filter_text, outbound_filter
 from dynamic_providers.gateway.script import Script
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import GatewayProvider
-from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_provider import ManagedProvider
 
 
@@ -78,8 +78,10 @@ def _another_tenants_alternative_dropped() -> None:
 
     render = filter_text.render
 
-    def ours_alone(name: str, group: str, header: str, values: tuple[str, ...]) -> tuple[str, ...]:
-        return render(name, group, header, tuple(one for one in values if one != THEIR_SECRET))
+    def ours_alone(
+        name: str, group: str, header: str, values: tuple[str, ...], *more: str
+    ) -> tuple[str, ...]:
+        return render(name, group, header, tuple(one for one in values if one != THEIR_SECRET), *more)
 
     _put(filter_text, "render", ours_alone)
 

@@ -4,15 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from dynamic_providers import connections
 from dynamic_providers.gateway.commit import CommitRefusedError, clear, commit
 from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError
-
-if TYPE_CHECKING:
-    from dynamic_providers.gateway.transaction import Session
 
 COMMENT_LENGTH = 240
 
@@ -29,7 +26,7 @@ class Change:
     done: "Future[None]" = field(default_factory=Future)
 
 
-def put_through(session: "Session", batch: Sequence[Change], before_commit: Callable[[], None]) -> None:
+def put_through(session: Session, batch: Sequence[Change], before_commit: Callable[[], None]) -> None:
     """Stage and commit; each change is settled, or the error that stops all of them is raised.
 
     What cannot be staged fails alone. A commit that is refused is tried again by halves, in their order,
@@ -53,7 +50,7 @@ def put_through(session: "Session", batch: Sequence[Change], before_commit: Call
         change.done.set_result(None)
 
 
-def _stage(session: "Session", batch: Sequence[Change]) -> list[Change]:
+def _stage(session: Session, batch: Sequence[Change]) -> list[Change]:
     """Stage all that can be staged; a bad change fails alone: `clear`, and the others are staged anew."""
     left = sorted(batch, key=lambda change: (change.order, change.resource))
     while left:
@@ -67,7 +64,7 @@ def _stage(session: "Session", batch: Sequence[Change]) -> list[Change]:
     return left
 
 
-def _first_that_fails(session: "Session", batch: Sequence[Change]) -> tuple[Change, Exception] | None:
+def _first_that_fails(session: Session, batch: Sequence[Change]) -> tuple[Change, Exception] | None:
     for change in batch:
         try:
             change.stage(session)

@@ -11,7 +11,8 @@ from dynamic_providers.entries import some
 from dynamic_providers.errors import register_secret
 from dynamic_providers.gateway import destination_controls
 from dynamic_providers.gateway.script import Script
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.session import Session
+from dynamic_providers.gateway.transaction import Gateway
 
 TABLE = "bvconfig"
 READ = Script(TABLE, what="reading the bounce verification")

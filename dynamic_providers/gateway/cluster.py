@@ -3,16 +3,13 @@
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
 
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.gateway.dialogue import OverrideError
 from dynamic_providers.gateway.question import Question, quote
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import Waits
 from dynamic_providers.gateway.ssh import GatewayError
-
-if TYPE_CHECKING:
-    from dynamic_providers.gateway.transaction import Session
 
 _NOTICE_TO_CLUSTER = re.compile(r"NOTICE:.*\bswitch\b[^.]*\bcluster\b", re.IGNORECASE | re.DOTALL)
 _HARMLESS = ("PRINT", "LIST", "OUTBOUND", "EDIT", "NEW")  # left with Ctrl-C at their first question
@@ -28,7 +25,7 @@ class MemberDisconnectedError(GatewayError):
     """A member of the cluster does not answer the others: a commit would not reach it."""
 
 
-def enter(session: "Session", connection: GatewayConnection) -> None:
+def enter(session: Session, connection: GatewayConnection) -> None:
     """Go to the cluster's level, where the settings say that there is a cluster."""
     if not connection.cluster:
         if session.shell.mode:
@@ -48,7 +45,7 @@ def enter(session: "Session", connection: GatewayConnection) -> None:
         )
 
 
-def refuse_overrides(session: "Session", connection: GatewayConnection, table: str) -> None:
+def refuse_overrides(session: Session, connection: GatewayConnection, table: str) -> None:
     """Ask every member, before the first write to a table, whether the cluster's settings of it count there.
 
     At a machine's level a command without settings of its own says so in a notice, and offers the
@@ -67,7 +64,7 @@ def refuse_overrides(session: "Session", connection: GatewayConnection, table: s
 
 
 def overrides(
-    session: "Session", connection: GatewayConnection, command: str
+    session: Session, connection: GatewayConnection, command: str
 ) -> Generator[OverrideError | MemberDisconnectedError, None, None]:
     """What keeps the cluster's settings for a command from counting on a member, one member after the other.
 
@@ -82,7 +79,7 @@ def overrides(
         _switch(session, "clustermode cluster")
 
 
-def disconnected(session: "Session", connection: GatewayConnection) -> dict[str, MemberDisconnectedError]:
+def disconnected(session: Session, connection: GatewayConnection) -> dict[str, MemberDisconnectedError]:
     """The members that the cluster's list calls cut off: some releases let them be entered all the same."""
     text = connection_status(session)
     return {
@@ -93,7 +90,7 @@ def disconnected(session: "Session", connection: GatewayConnection) -> dict[str,
     }
 
 
-def connection_status(session: "Session") -> str:
+def connection_status(session: Session) -> str:
     """The cluster's own list of its members, as printed.
 
     Empty on a release whose `clusterconfig` does not offer it: what entering a member shows has to do then.
@@ -109,7 +106,7 @@ def connection_status(session: "Session") -> str:
 
 
 @contextmanager
-def at_machine(session: "Session", host: str) -> Iterator[None]:
+def at_machine(session: Session, host: str) -> Iterator[None]:
     """At the level of one member, as long as the block lasts; raises where it is not connected."""
     try:
         cut_off = _enter_machine(session, host)
@@ -120,7 +117,7 @@ def at_machine(session: "Session", host: str) -> Iterator[None]:
         _switch(session, "clustermode cluster")
 
 
-def _disconnected(session: "Session", host: str, said: str) -> MemberDisconnectedError:
+def _disconnected(session: Session, host: str, said: str) -> MemberDisconnectedError:
     return MemberDisconnectedError(
         f"its member {host} cannot be reached from the cluster: «{quote(said)}»",
         where=session.name,
@@ -128,13 +125,13 @@ def _disconnected(session: "Session", host: str, said: str) -> MemberDisconnecte
     )
 
 
-def _enter_machine(session: "Session", host: str) -> MemberDisconnectedError | None:
+def _enter_machine(session: Session, host: str) -> MemberDisconnectedError | None:
     said = _switch(session, f"clustermode machine {host}")
     is_there = not said.strip() and session.shell.mode.lower().startswith("machine")
     return None if is_there else _disconnected(session, host, said)
 
 
-def _override(session: "Session", host: str, command: str) -> OverrideError | MemberDisconnectedError | None:
+def _override(session: Session, host: str, command: str) -> OverrideError | MemberDisconnectedError | None:
     cut_off = _enter_machine(session, host)
     if cut_off is not None:
         return cut_off
@@ -149,7 +146,7 @@ def _override(session: "Session", host: str, command: str) -> OverrideError | Me
     )
 
 
-def own_level(session: "Session", command: str) -> str:
+def own_level(session: Session, command: str) -> str:
     """Who has settings of its own for a command, asked at a member's level; empty: the cluster's count."""
     text = _first_screens(session, command)
     if _NOTICE_TO_CLUSTER.search(text):
@@ -157,7 +154,7 @@ def own_level(session: "Session", command: str) -> str:
     return "a group" if _NOTICE.search(text) else "this machine"
 
 
-def _first_screens(session: "Session", command: str) -> str:
+def _first_screens(session: Session, command: str) -> str:
     """What a command says at first and after its first verb: the notice may come at either."""
     screen = session.shell.command(command)
     text = screen.text
@@ -171,7 +168,7 @@ def _first_screens(session: "Session", command: str) -> str:
     return text
 
 
-def _switch(session: "Session", command: str) -> str:
+def _switch(session: Session, command: str) -> str:
     screen = session.shell.change_mode(command)
     if screen.waits is not Waits.COMMAND:
         session.shell.interrupt()

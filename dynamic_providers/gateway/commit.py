@@ -1,16 +1,13 @@
 """`commit`, `clear` and what is pending: what makes staged changes count, or takes them back."""
 
 import re
-from typing import TYPE_CHECKING
 
 from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.question import Question, quote
 from dynamic_providers.gateway.script import Script
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError, Screen, ScreenTimeoutError, Waits
 from dynamic_providers.gateway.ssh import GatewayError
-
-if TYPE_CHECKING:
-    from dynamic_providers.gateway.transaction import Session
 
 RUN_AGAIN = "run it again: it reads anew and works on what is there then"
 COMMIT_SECONDS = 300.0  # a large cluster takes its time
@@ -58,7 +55,7 @@ class NotClearedError(GatewayError):
     """Changes could not be taken back; the session has to be ended."""
 
 
-def commit(session: "Session", comment: str) -> None:
+def commit(session: Session, comment: str) -> None:
     """Put what is staged into force.
 
     Returns only when the appliance said so, or silently came back to its prompt.
@@ -84,7 +81,7 @@ def commit(session: "Session", comment: str) -> None:
     )
 
 
-def _ask(session: "Session", comment: str) -> Screen:
+def _ask(session: Session, comment: str) -> Screen:
     screen = session.shell.command("commit")
     said_comment = False
     while screen.waits is not Waits.COMMAND:
@@ -113,12 +110,12 @@ def _ask(session: "Session", comment: str) -> Screen:
     return screen
 
 
-def _give_up(session: "Session", why: str) -> None:
+def _give_up(session: Session, why: str) -> None:
     session.shell.interrupt()
     clear(session, after=why)
 
 
-def clear(session: "Session", after: str = "") -> None:
+def clear(session: Session, after: str = "") -> None:
     """Take back what is staged; `after`: what went wrong before, told where this fails, too."""
     screen = session.shell.command("clear")
     while screen.waits is not Waits.COMMAND:
@@ -140,7 +137,7 @@ def clear(session: "Session", after: str = "") -> None:
         )
 
 
-def refuse_foreign_changes(session: "Session") -> None:
+def refuse_foreign_changes(session: Session) -> None:
     """Before we stage anything, nothing may be pending: whatever is, is somebody else's work in progress."""
     pending = _pending(session)
     if pending:
@@ -151,7 +148,7 @@ def refuse_foreign_changes(session: "Session") -> None:
         )
 
 
-def _pending(session: "Session") -> str:
+def _pending(session: Session) -> str:
     try:
         text = session.run(Script("showchanges", what="asking for pending changes"))[0].strip()
     except DialogueError:

@@ -3,8 +3,8 @@
 import re
 
 from dynamic_providers.gateway.script import Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import rows, unreadable
-from dynamic_providers.gateway.transaction import Session
 
 TABLE, SOURCES = "deliveryconfig", "altsrchost"
 DEFAULT = "default interface to deliver mail"

@@ -22,7 +22,8 @@ from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.outbound_filter import Filter, read_all
 from dynamic_providers.gateway.sender_group import read_hat
 from dynamic_providers.gateway.sending_interfaces import unknown_to_microsoft, uses
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.session import Session
+from dynamic_providers.gateway.transaction import Gateway
 from dynamic_providers.model import Model
 from dynamic_providers.observing import Observable
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 from dynamic_providers.gateway.dialogue import DialogueError, UnknownCommandError
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.script import Ask, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import GatewayError
-from dynamic_providers.gateway.transaction import Session
 
 COMMAND = "listenerconfig"
 HAT_MENU = ("MOVE", "IMPORT", "EXPORT", "RESET")  # verbs that tell the table's own menu from those in it

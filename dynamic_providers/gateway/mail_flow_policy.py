@@ -16,8 +16,8 @@ from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.hat import NAME, Hat
 from dynamic_providers.gateway.script import Ask, Flag, Keep, Pick, Script, Step
 from dynamic_providers.gateway.sender_group import TABLE, PolicyMissingError, read_hat, refuse_missing_policy
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import POLICY, GatewayProvider, unreadable
-from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 from dynamic_providers.observation import Observation

@@ -23,9 +23,10 @@ from dynamic_providers.gateway import filter_text
 from dynamic_providers.gateway.every_member import told_by_each
 from dynamic_providers.gateway.question import quote
 from dynamic_providers.gateway.script import Ask, Flag, Lines, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import FILTER, GatewayProvider, unreadable
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.transaction import Gateway
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 from dynamic_providers.observation import Observation

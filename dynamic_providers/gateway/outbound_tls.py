@@ -17,8 +17,8 @@ from dynamic_providers.errors import clean_errors
 from dynamic_providers.field_types import CipherString, Label
 from dynamic_providers.gateway.every_member import told_by_each
 from dynamic_providers.gateway.script import Ask, Keep, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import CIPHERS, GatewayProvider, UnreadableError
-from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 from dynamic_providers.observation import Observation

@@ -14,9 +14,9 @@ from dynamic_providers.entries import Entries, Entry, Place, Props
 from dynamic_providers.field_types import Label, Listener
 from dynamic_providers.gateway import listeners
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.smtp_routes import RouteDomain
 from dynamic_providers.gateway.tables import RECIPIENTS, GatewayProvider, require_all, rows, unreadable
-from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 

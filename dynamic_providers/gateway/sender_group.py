@@ -15,9 +15,10 @@ from dynamic_providers.field_types import GatewayText, GroupName, Label, Listene
 from dynamic_providers.gateway import hat, listeners
 from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import GatewayError
 from dynamic_providers.gateway.tables import SENDER_GROUP, GatewayProvider
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.transaction import Gateway
 from dynamic_providers.managed_resource import ManagedResource, ObjectProvider
 from dynamic_providers.model import Model
 from dynamic_providers.neighbours import place_among

@@ -16,8 +16,8 @@ from dynamic_providers.entries import RAW, Entries, Entry, Place, Props
 from dynamic_providers.field_types import Host, Label, Port
 from dynamic_providers.gateway.screen_text import NARROW
 from dynamic_providers.gateway.script import Ask, Flag, Pick, Script, Step
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import ROUTES, GatewayProvider, require_all, rows, unreadable
-from dynamic_providers.gateway.transaction import Session
 from dynamic_providers.managed_resource import ManagedResource, TableProvider
 from dynamic_providers.model import Model
 

@@ -10,8 +10,9 @@ from dynamic_providers.gateway import transaction
 from dynamic_providers.gateway.dialogue import DialogueError
 from dynamic_providers.gateway.every_member import EveryMemberProvider
 from dynamic_providers.gateway.question import quote
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import GatewayError
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.transaction import Gateway
 
 # The order in which changes are staged: what is named by something else comes first.
 POLICY, SENDER_GROUP, FILTER, DESTINATION_CONTROLS, RECIPIENTS, ROUTES, CIPHERS = range(7)

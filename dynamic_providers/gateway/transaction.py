@@ -24,10 +24,10 @@ from dynamic_providers.gateway.commit import (
     EngineGoneError,
     refuse_foreign_changes,
 )
-from dynamic_providers.gateway.dialogue import Conversation, DialogueError
-from dynamic_providers.gateway.script import Script
+from dynamic_providers.gateway.dialogue import DialogueError
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell
-from dynamic_providers.gateway.ssh import GatewayError, Line, open_line
+from dynamic_providers.gateway.ssh import GatewayError, open_line
 
 FULL_BATCH = 4  # a provider process has four threads: when all of them wait, nothing more can come
 QUIET_SECONDS = 0.4
@@ -36,34 +36,6 @@ FRESH_SECONDS = 20.0  # a session that was idle for longer is tried with an empt
 SEEN_SECONDS = 5.0  # a table that was read longer ago is read again before something is staged upon it
 
 T = TypeVar("T")
-
-
-@dataclass
-class Session:
-    """A live command line on one gateway (or on a whole cluster, at the cluster's level)."""
-
-    line: Line
-    shell: Shell
-    banner: str
-    tables_checked: set[str] = field(default_factory=set)
-    last_used: float = field(default_factory=time.monotonic)
-    holds_changes: bool = False  # of ours: staged, and neither committed nor taken back
-
-    @property
-    def name(self) -> str:
-        """Whose command line this is, for errors."""
-        return self.shell.name
-
-    def run(self, script: Script) -> list[str]:
-        """Go through a script. What was printed: after the command, then after each of its steps."""
-        try:
-            return Conversation(self.shell, script).run()
-        finally:
-            self.last_used = time.monotonic()
-
-    def close(self) -> None:
-        """End it; what was not committed is lost by that."""
-        self.line.close()
 
 
 @dataclass

@@ -20,7 +20,8 @@ from dynamic_providers.gateway import (
 )
 from dynamic_providers.gateway.cluster import ClusterModeError, MemberDisconnectedError
 from dynamic_providers.gateway.sending_interfaces import unknown_to_microsoft, uses
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.session import Session
+from dynamic_providers.gateway.transaction import Gateway
 from fleet.doctor.finding import Finding, error, from_error, not_looked_at, ok, warning
 from fleet.doctor.subject import Subject
 

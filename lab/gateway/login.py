@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import asyncssh
 
+from lab.gateway.gateway import Gateway
+from lab.gateway.member import Member
 from lab.journal import Broken
-
-if TYPE_CHECKING:
-    from lab.gateway.member import Member
-    from lab.gateway.server import LabGateway
-
 
 KbdIntChallenge = tuple[str, str, str, Sequence[tuple[str, bool]]]
 
@@ -20,7 +16,7 @@ KbdIntChallenge = tuple[str, str, str, Sequence[tuple[str, bool]]]
 class Login(asyncssh.SSHServer):
     """The authentication of one connection; each try is in the journal."""
 
-    def __init__(self, gateway: LabGateway, member: Member) -> None:
+    def __init__(self, gateway: Gateway, member: Member) -> None:
         self._gateway = gateway
         self._member = member
         self._user = ""

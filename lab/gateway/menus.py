@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
 
 from lab.gateway.console import matched
 from lab.gateway.dialogue import Abandoned, Disliked
+from lab.gateway.session import Command, Session
 
-if TYPE_CHECKING:
-    from lab.gateway.session import Session
-
-Handler = Callable[["Session", list[str]], Awaitable[None]]
+Handler = Command
 Header = Callable[[], Awaitable[None]]
 
 

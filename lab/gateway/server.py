@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -22,15 +22,16 @@ from lab.gateway.commands.listenerconfig import listenerconfig
 from lab.gateway.commands.smtproutes import smtproutes
 from lab.gateway.commands.sslconfig import sslconfig
 from lab.gateway.dump import dump_state
+from lab.gateway.gateway import Gateway
 from lab.gateway.hand import type_lines
 from lab.gateway.jump import JumpHost
-from lab.gateway.keys import host_key, practice_key
+from lab.gateway.keys import host_key
 from lab.gateway.listening import Door, Loop, Options, drop_all
 from lab.gateway.login import Login
-from lab.gateway.member import Commit, Member, Snapshot
+from lab.gateway.member import Member, Snapshot
 from lab.gateway.pending import Change
 from lab.gateway.profile import Profile
-from lab.gateway.session import Session
+from lab.gateway.session import Command, Session
 from lab.gateway.starting import starting_state
 from lab.gateway.state import Level, State
 from lab.gateway.switches import Switches
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from lab.gateway.mail.service import Contexts, GatewayMail
     from lab.mail.network import Network
 
-Command = Callable[[Session, list[str]], Awaitable[None]]
 SHA1 = {"kex_algs": ["diffie-hellman-group14-sha1"], "signature_algs": ["ssh-rsa"]}
 
 COMMANDS: dict[str, Command] = {
@@ -67,8 +67,8 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-class LabGateway(Switches):
-    """One gateway: standalone or a cluster. Its switches are its attributes.
+class LabGateway(Gateway):
+    """One gateway: standalone or a cluster.
 
     `folder` receives the practice key pairs; `ports` may fix a member's or the jump host's port by host name.
     """
@@ -76,25 +76,13 @@ class LabGateway(Switches):
     def __init__(
         self, profile: Profile, journal: Journal, folder: Path, ports: dict[str, int] | None = None
     ) -> None:
-        super().__init__()
-        self.profile = profile
-        self.journal = journal
-        self.user = "admin"
-        self.password = "Practice-Gateway-7!"
-        self.commands = COMMANDS
-        self.files: dict[str, tuple[str, object]] = {}
-        self.commits: list[Commit] = []
+        super().__init__(profile, journal, starting_state(profile), folder / "gateway-key")
         self.sessions: list[Session] = []
         self.errors: list[Exception] = []
-        self.state = starting_state(profile)
-        self.members = [Member(**member) for member in profile.data["estate"]["members"]]
         self.mail: GatewayMail | None = None
         self._ports = ports or {}
         self._loop: Loop | None = None
         self._doors: list[Door] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        self.private_key_path = folder / "gateway-key"
-        self._key = practice_key(self.private_key_path)
         self._rsa: asyncssh.SSHKey | None = None
         jump = profile.data["estate"].get("jump")
         self.jump: JumpHost | None = None
@@ -187,12 +175,7 @@ class LabGateway(Switches):
             self.mail.sync()
 
     def accept(self, member: Member, user: str, new: State, comment: str, changes: Sequence[Change]) -> None:
-        """A commit takes effect."""
-        version = self.state.version + 1
-        self.state = copy.deepcopy(new)
-        self.state.version = version
-        keys = tuple((change.table, change.key) for change in changes)
-        self.commits.append(Commit(member.host, user, comment, keys))
+        super().accept(member, user, new, comment, changes)
         if self.mail is not None:
             self.mail.sync()
 
@@ -203,32 +186,15 @@ class LabGateway(Switches):
         if self.mail is not None:
             self.mail.sync()
 
-    def group_of(self, host: str) -> str:
-        """The group that a member is in; nothing for a name that is no member's."""
-        return next((member.group for member in self.members if member.host == host), "")
-
     def dump(self) -> str:
         """The committed configuration as stable text, secrets hashed."""
         return dump_state(self.state, self.profile.cluster)
-
-    @property
-    def groups(self) -> list[str]:
-        """The cluster's groups."""
-        return sorted({member.group for member in self.members})
 
     # Access.
 
     def local_port(self, host: str) -> int:
         """Where a member listens on 127.0.0.1; 0 for a name that is no member's."""
         return next((member.local_port for member in self.members if member.host == host.lower()), 0)
-
-    def may_log_in(self, user: str, password: str) -> bool:
-        """Whether these credentials are right."""
-        return user == self.user and password == self.password
-
-    def knows_key(self, user: str, key: asyncssh.SSHKey) -> bool:
-        """Whether the user may log in with that key."""
-        return user == self.user and key.public_data == self._key.public_data
 
     def type_by_hand(self, lines: Sequence[str], member: int = 0) -> str:
         """Log in as an administrator does, type the lines, hang up; the transcript. `^C` is Ctrl-C."""
@@ -271,7 +237,7 @@ class LabGateway(Switches):
         return self._rsa
 
     async def _serve(self, member: Member, process: asyncssh.SSHServerProcess[Any]) -> None:
-        session = Session(self, member, process)
+        session = Session(self, member, process, COMMANDS, self.sessions)
         self.sessions.append(session)
         try:
             if process.command is None:

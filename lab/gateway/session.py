@@ -7,20 +7,21 @@ import copy
 import re
 import shlex
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import asyncssh
 
 from lab.gateway.console import Console
 from lab.gateway.dialogue import Abandoned, Dialogue, Disliked
+from lab.gateway.gateway import Gateway
+from lab.gateway.member import Member
 from lab.gateway.pending import OVERRIDE, Change, Mutation, Pending
 from lab.gateway.state import BASE, Configuration, Level, State
 from lab.gateway.terminal import Disconnected, IdleTooLong, Interrupted, Terminal
 
-if TYPE_CHECKING:
-    from lab.gateway.member import Member
-    from lab.gateway.server import LabGateway
+Command = Callable[["Session", list[str]], Awaitable[None]]
+"""Gets the words that follow the command's name."""
 
 
 class LoggedOut(Exception):
@@ -33,11 +34,21 @@ def now() -> str:
 
 
 class Session:
-    """A user at the command line of one member. Pending changes die with it."""
+    """A user at the command line of one member, with its commands. Pending changes die with it.
+
+    `all_sessions` are those of the gateway, this one among them.
+    """
 
     def __init__(
-        self, gateway: LabGateway, member: Member, process: asyncssh.SSHServerProcess[bytes]
+        self,
+        gateway: Gateway,
+        member: Member,
+        process: asyncssh.SSHServerProcess[bytes],
+        commands: Mapping[str, Command],
+        all_sessions: Sequence[Session],
     ) -> None:
+        self.commands = commands
+        self.all_sessions = all_sessions
         self.gateway = gateway
         self.member = member
         self.profile = gateway.profile
@@ -142,7 +153,7 @@ class Session:
         if not words:
             return
         await self.pause(words[0].lower())
-        handler = self.gateway.commands.get(words[0].lower())
+        handler = self.commands.get(words[0].lower())
         if handler is None:
             await self.console.tell("unknown_command", word=words[0])
             return

@@ -12,9 +12,10 @@ from email.utils import formatdate
 from lab.internet.practice import SENDER_ADDRESS, SENDER_HOST, SINK_ADDRESS, SINK_HOST
 from lab.internet.spf import check
 from lab.mail.client import SmtpClient
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope, Outcome, domain_of
 from lab.mail.network import Network
-from lab.mail.server import Connection, MailDoor
+from lab.mail.server import MailDoor
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 NO_SUCH_DOMAIN = "5.1.2 Bad destination system address: {domain} has neither MX nor address"

@@ -1,92 +1,27 @@
-"""An SMTP server as its owner sees it: who connects, from where, over which TLS, and with which message."""
+"""The listening side of an SMTP server: a door that is opened and shut, and whose connections can be cut."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
 
-from lab.mail.certificate import Certificate
-from lab.mail.envelope import Envelope
+from lab.mail.connection import Door, DoorOwner
 from lab.mail.loop import MailLoop, borrow, close_server, give_back
 from lab.mail.session import Session
 
 SIZE_LIMIT = 20 * 1024 * 1024
 
-Fault = Literal["refuse", "busy", "no_starttls", "cut_untaken", "cut_taken"]
-"""`refuse`: connections are reset at once; `busy`: 421 instead of the greeting; `cut_untaken` and
-`cut_taken`: the connection is cut after the message came in, before or after the owner has taken it."""
 
+class MailDoor(Door):
+    """One listening socket on 127.0.0.1 that demands a PROXY header.
 
-@dataclass
-class Connection:
-    """One connection to a door. Addresses are the emulated ones, as the PROXY header names them.
-
-    `tls` is "" or a version such as «TLSv1.3», of the handshake that really took place; `certificate` is what
-    the client showed in it, where the door's context asks. `messages` counts what came in whole, the one that
-    is being judged included. `data` is the owner's own.
-    """
-
-    peer: str
-    peer_port: int
-    local: str
-    local_port: int
-    opened: float
-    helo: str = ""
-    tls: str = ""
-    cipher: str = ""
-    certificate: Certificate | None = None
-    messages: int = 0
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-class DoorOwner(Protocol):
-    """Who decides at a door. Replies are one line with its code.
-
-    All methods run in worker threads and may wait; one connection never asks two things at a time.
-    """
-
-    def connected(self, c: Connection, /) -> str | None:
-        """A new connection: a reply instead of the greeting (it is then closed), or None to go on."""
-
-    def tls_offered(self, c: Connection, /) -> bool:
-        """Whether STARTTLS is offered; asked once, after `connected`."""
-
-    def tls_required(self, c: Connection, /) -> bool:
-        """Whether MAIL without TLS is refused with 530."""
-
-    def mail(self, c: Connection, sender: str, /) -> str | None:
-        """A refusal of the sender ("" for a bounce), or None."""
-
-    def recipient(self, c: Connection, recipient: str, /) -> str | None:
-        """A refusal of one recipient, or None."""
-
-    def message(self, c: Connection, e: Envelope, /) -> str:
-        """The whole message: the final reply, such as «250 2.0.0 ok: Message 123 accepted»."""
-
-    def closed(self, c: Connection, /) -> None:
-        """The end of a connection that `connected` saw, a refused one included.
-
-        Said before the answer to QUIT: whoever waits for that and connects again is never counted twice.
-        """
-
-
-class MailDoor:
-    """One listening socket on 127.0.0.1 that demands a PROXY header; `name` is what it greets with.
-
-    `faults` may be changed at any time. A defect in the owner's code answers 451 and is raised by `stop`.
+    A defect in the owner's code answers 451 and is raised by `stop`.
     """
 
     def __init__(
         self, owner: DoorOwner, name: str, context: ssl.SSLContext | None, size_limit: int = SIZE_LIMIT
     ) -> None:
-        self.owner = owner
-        self.name = name
-        self.context = context
-        self.size_limit = size_limit
-        self.faults: set[Fault] = set()
-        self.errors: list[Exception] = []
+        super().__init__(owner, name, context, size_limit)
         self.port = 0
         self._sessions: set[Session] = set()
         self._loop: MailLoop | None = None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from aiosmtpd.proxy_protocol import ProxyData
 from aiosmtpd.smtp import SMTP
@@ -16,11 +16,9 @@ from aiosmtpd.smtp import Envelope as Transaction
 from aiosmtpd.smtp import Session as SmtpState
 
 from lab.mail.certificate import shown
+from lab.mail.connection import Connection, Door
 from lab.mail.envelope import Envelope
 from lab.mail.loop import MailLoop
-
-if TYPE_CHECKING:
-    from lab.mail.server import Connection, MailDoor
 
 Result = TypeVar("Result")
 
@@ -35,7 +33,7 @@ BYE = "221 2.0.0 Bye"
 class Session(SMTP):
     """Speaks SMTP for a door, and asks the door's owner about everything."""
 
-    def __init__(self, door: MailDoor, sessions: set[Session], loop: MailLoop) -> None:
+    def __init__(self, door: Door, sessions: set[Session], loop: MailLoop) -> None:
         self._hooks = _Hooks(door, loop, self)
         self._sessions = sessions
         self.gone = asyncio.Event()
@@ -75,7 +73,7 @@ class Session(SMTP):
 class _Hooks:
     """What aiosmtpd calls for one connection, led to the door's owner."""
 
-    def __init__(self, door: MailDoor, loop: MailLoop, session: Session) -> None:
+    def __init__(self, door: Door, loop: MailLoop, session: Session) -> None:
         self.door = door
         self._owner = door.owner
         self._loop = loop
@@ -109,8 +107,6 @@ class _Hooks:
     async def handle_PROXY(
         self, server: SMTP, _session: SmtpState, _transaction: Transaction, proxy: ProxyData
     ) -> bool:
-        from lab.mail.server import Connection
-
         if proxy.src_port is None or proxy.dst_port is None:
             return False
         connection = Connection(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lab.estate import Estate
+from lab.gateway.server import COMMANDS
 from lab.gateway.state import Configuration
 from tests import mail_stack
 from tests.fleet.doctor_kit import Practice, levels, practice
@@ -287,7 +288,7 @@ def test_some_mail_may_leave_from_another_interface(at: Practice) -> None:
 
 
 def test_a_user_who_may_not_look(at: Practice) -> None:
-    at.monkeypatch.delitem(at.estate.gateway.commands, "deliveryconfig")
+    at.monkeypatch.delitem(COMMANDS, "deliveryconfig")
     finding = at.one("delivery addresses")
     assert "not looked at: " in finding.says
     assert "reading the delivery settings" in finding.says

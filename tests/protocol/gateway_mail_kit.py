@@ -20,9 +20,10 @@ from lab.gateway.server import LabGateway
 from lab.gateway.state import Configuration, Destination, MessageFilter, Recipient, Sender, SenderGroup
 from lab.journal import Journal
 from lab.mail.client import SmtpClient, Tls
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope, Outcome, compose
 from lab.mail.network import Network
-from lab.mail.server import Connection, MailDoor
+from lab.mail.server import MailDoor
 
 MICROSOFT_OUT = "203.0.113.40"
 MICROSOFT_IN = "203.0.113.25"

@@ -6,7 +6,7 @@ import pytest
 
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.gateway import smtp_routes
-from dynamic_providers.gateway.transaction import Session
+from dynamic_providers.gateway.session import Session
 from lab.estate import Estate
 from tests.protocol.gateway_life import connection, plugin
 

@@ -17,9 +17,10 @@ from lab.certificates import LabAuthority
 from lab.internet.internet import Internet
 from lab.journal import Journal
 from lab.mail.client import SmtpClient, Tls
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope, Outcome, compose
 from lab.mail.network import Network
-from lab.mail.server import Connection, MailDoor
+from lab.mail.server import MailDoor
 from lab.tenant.mail.mailboxes import Item
 from lab.tenant.mail.trace import Traced
 from lab.tenant.practice import BCE_DEMO, Organization

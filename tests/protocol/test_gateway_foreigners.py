@@ -14,7 +14,7 @@ from dynamic_providers.errors import ManagedError
 from dynamic_providers.gateway import smtp_routes, transaction
 from dynamic_providers.gateway.commit import CommitRefusedError, ForeignChangesError
 from dynamic_providers.gateway.every_member import BusyError
-from dynamic_providers.gateway.transaction import Session
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.managed_provider import Refused
 from lab.estate import Estate
 from lab.gateway.commands.smtproutes import parse_targets

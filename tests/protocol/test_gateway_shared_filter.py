@@ -10,7 +10,8 @@ import pytest
 from dynamic_providers import connections
 from dynamic_providers.gateway import outbound_filter, transaction
 from dynamic_providers.gateway.script import Script
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.session import Session
+from dynamic_providers.gateway.transaction import Gateway
 from lab.estate import Estate
 from tests.protocol.gateway_life import Stack, connection, plugin, wanted
 

@@ -20,8 +20,8 @@ from dynamic_providers.gateway.dialogue import (
 )
 from dynamic_providers.gateway.listeners import ListenerMissingError
 from dynamic_providers.gateway.sender_group import PolicyMissingError
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError
-from dynamic_providers.gateway.transaction import Session
 from lab.estate import Estate
 from tests.protocol import gateway_kit as kit
 from tests.protocol.estate_kit import running

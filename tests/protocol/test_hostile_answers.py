@@ -6,6 +6,7 @@ tests of bad weather.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -70,6 +71,15 @@ BODIES: dict[str, bytes] = {
     "endless error": json.dumps({"error": {"message": "x" * 1_000_000}}).encode(),
 }
 STATUS = (200, 400, 404)
+
+
+@pytest.fixture(autouse=True)
+def nobody_tidies_up_at_the_bottom() -> Iterator[None]:
+    """Whatever garbage the tests before left is not collected where a nested answer has used up the stack."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def one_clear_line(error: BaseException, *secrets: str) -> str:

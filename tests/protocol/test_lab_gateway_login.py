@@ -13,7 +13,7 @@ import pytest
 from lab.gateway.hand import Stuck
 from lab.gateway.keys import fingerprint
 from lab.gateway.profile import load_profile
-from lab.gateway.server import LabGateway
+from lab.gateway.server import COMMANDS, LabGateway
 from lab.journal import Journal
 from tests.protocol import lab_gateway_kit as kit
 from tests.protocol.lab_gateway_kit import PROMPT, at_a_terminal, execute, typed, until
@@ -131,13 +131,13 @@ def test_latency_is_per_command(gateway: LabGateway) -> None:
     assert at["exit"] - at["who"] < 0.2
 
 
-def test_a_defect_of_the_lab_is_not_hidden(tmp_path: Path) -> None:
+def test_a_defect_of_the_lab_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = LabGateway(load_profile("new"), Journal(), tmp_path)
 
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    gateway.commands = {**gateway.commands, "version": broken}
+    monkeypatch.setitem(COMMANDS, "version", broken)
     gateway.start()
     ended = threading.Event()
     gateway.journal.when(lambda event: event.kind == "disconnect", lambda _: ended.set())

@@ -18,8 +18,8 @@ from lab.internet.outside import Sink
 from lab.internet.practice import IMAP_HOST, PROBE_MAILBOX, PROBE_PASSWORD, SINK_ADDRESS
 from lab.journal import Journal
 from lab.mail.client import SmtpClient
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope, compose
-from lab.mail.server import Connection
 
 
 class World(Internet):

@@ -15,9 +15,10 @@ import pytest
 
 from lab.certificates import LabAuthority
 from lab.mail.client import SmtpClient, Tls
+from lab.mail.connection import Connection, Fault
 from lab.mail.envelope import Envelope, Outcome, compose
 from lab.mail.network import Network
-from lab.mail.server import Connection, Fault, MailDoor
+from lab.mail.server import MailDoor
 
 HERE, THERE = "203.0.113.90", "192.0.2.105"
 MESSAGE = compose("ann@sender.example", "bob@bce-demo.com", "hello")

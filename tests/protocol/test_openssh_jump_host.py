@@ -11,6 +11,7 @@ import pytest
 
 from dynamic_providers.connections import GatewayConnection
 from dynamic_providers.gateway import smtp_routes, ssh, transaction
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError
 from dynamic_providers.gateway.ssh import (
     HostKeyDiffersError,
@@ -18,7 +19,7 @@ from dynamic_providers.gateway.ssh import (
     OldAlgorithmsError,
     UnreachableError,
 )
-from dynamic_providers.gateway.transaction import Gateway, Session
+from dynamic_providers.gateway.transaction import Gateway
 from lab.estate import Estate
 from tests.protocol import gateway_kit as kit
 from tests.protocol import openssh_server

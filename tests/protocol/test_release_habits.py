@@ -13,7 +13,7 @@ from dynamic_providers.gateway import smtp_routes, transaction
 from dynamic_providers.gateway.cluster import MemberDisconnectedError
 from dynamic_providers.gateway.commit import CommitRefusedError, ForeignChangesError
 from dynamic_providers.gateway.dialogue import AnswerRefusedError
-from dynamic_providers.gateway.transaction import Session
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.managed_provider import NotAsWritten
 from lab.estate import Estate
 from lab.gateway.state import Target

@@ -17,9 +17,9 @@ from dynamic_providers.gateway import commit as commits
 from dynamic_providers.gateway import shell as shells
 from dynamic_providers.gateway import smtp_routes, ssh, transaction
 from dynamic_providers.gateway.commit import CommitUnknownError, commit
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.shell import ConnectionLostError, ScreenTimeoutError, Shell
 from dynamic_providers.gateway.ssh import Line, LoginRefusedError, UnreachableError
-from dynamic_providers.gateway.transaction import Session
 from lab.estate import Estate
 from tests.protocol import gateway_kit as kit
 from tests.protocol.bad_weather import Clock, FallsSilent, SlowTerminal

@@ -25,6 +25,7 @@ from dynamic_providers.gateway.hat import Group, Hat
 from dynamic_providers.gateway.outbound_filter import Filter
 from dynamic_providers.gateway.script import Script
 from dynamic_providers.gateway.sending_interfaces import unknown_to_microsoft, uses
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.tables import UnreadableError
 
 GROUP, FILTER, HEADER, SECRET = "RELAY_O365", "office365_outbound", "X-OUTBOUND-AUTH", "theirsecretkey"
@@ -248,7 +249,7 @@ class CannedGateway(transaction.Gateway):
             "bvconfig": False,
         }
 
-    def read(self, table: str, reader: Callable[[transaction.Session], Any]) -> Any:
+    def read(self, table: str, reader: Callable[[Session], Any]) -> Any:
         self.reads.append(table.partition(":")[0])
         return self.tables[self.reads[-1]]
 
@@ -313,7 +314,7 @@ def test_where_mail_leaves_from_may_be_unreadable(
     """A role that may not look; nothing of ours is built on it."""
     read = gateway.read
 
-    def forbidden(table: str, reader: Callable[[transaction.Session], Any]) -> Any:
+    def forbidden(table: str, reader: Callable[[Session], Any]) -> Any:
         if table == "altsrchost":
             raise UnreadableError("no such command", where="esa1", fix="")
         return read(table, reader)

@@ -14,8 +14,8 @@ from dynamic_providers.gateway.commit import (
     commit,
     refuse_foreign_changes,
 )
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import Line
-from dynamic_providers.gateway.transaction import Session
 from tests.unit.gateway_canned import PROMPT, CannedTerminal, logged_in
 
 

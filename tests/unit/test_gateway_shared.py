@@ -17,6 +17,7 @@ from dynamic_providers.gateway.last_tenant import LastTenantProvider
 from dynamic_providers.gateway.made_elsewhere import MadeElsewhereProvider
 from dynamic_providers.gateway.outbound_filter import Filter
 from dynamic_providers.gateway.sender_group import SenderGroupProvider
+from dynamic_providers.gateway.session import Session
 from dynamic_providers.gateway.ssh import GatewayError
 
 SENDERS = CLOUDS["worldwide"].senders
@@ -39,7 +40,7 @@ class CannedGateway(transaction.Gateway):
         self.reads: list[str] = []
         self.gone = ""
 
-    def read(self, table: str, reader: Callable[[transaction.Session], Any]) -> Any:
+    def read(self, table: str, reader: Callable[[Session], Any]) -> Any:
         if self.gone:
             raise GatewayError(self.gone, where=self.name)
         self.reads.append(table)

@@ -23,7 +23,7 @@ async def who(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a c
         "Username  Login Time  Idle Time  Remote Host      What",
         "========  ==========  =========  ===========      ====",
     ]
-    for other in session.gateway.sessions:
+    for other in session.all_sessions:
         if other.member is session.member:
             login = time.strftime("%I:%M%p", time.gmtime(other.since))
             lines.append(f"{other.user:<9} {login:<11} {'0s':<10} {other.peer:<16} cli")
@@ -32,7 +32,7 @@ async def who(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a c
 
 async def show_help(session: Session, words: list[str]) -> None:  # noqa: ARG001 - a command's signature
     """The commands that there are."""
-    names = sorted(session.gateway.commands)
+    names = sorted(session.commands)
     await session.console.say("\n" + session.profile.text("help") + "\n" + "\n".join(names))
 
 

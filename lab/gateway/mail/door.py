@@ -15,8 +15,8 @@ from lab.gateway.mail.rates import Rates
 from lab.gateway.mail.recipients import NO_RELAY, is_local, lookup, refusal
 from lab.gateway.mail.tracking import ABORTED, Arrival, Tracked
 from lab.gateway.state import Listener
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope
-from lab.mail.server import Connection
 
 NOBODY = "421 4.3.2 Service not available, closing transmission channel"
 REJECTED = "554 Your access to this mail system has been rejected due to the sending MTA's poor reputation."

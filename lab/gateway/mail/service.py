@@ -6,8 +6,8 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lab.gateway.gateway import Gateway
 from lab.gateway.mail.appliance import Appliance, Identities
 from lab.gateway.mail.delivery import Delivery
 from lab.gateway.mail.door import ListenerDoor
@@ -19,9 +19,6 @@ from lab.mail.envelope import Envelope
 from lab.mail.network import Network
 from lab.mail.server import MailDoor
 from lab.tenant.web import HttpsServer
-
-if TYPE_CHECKING:
-    from lab.gateway.server import LabGateway
 
 Contexts = Callable[..., ssl.SSLContext]
 """Gives a server's TLS context for one or more host names."""
@@ -44,7 +41,7 @@ class GatewayMail:
 
     def __init__(
         self,
-        gateway: LabGateway,
+        gateway: Gateway,
         network: Network,
         contexts: Contexts,
         tracking_port: int = 0,

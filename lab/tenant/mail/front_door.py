@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 
 from lab.journal import Journal
+from lab.mail.connection import Connection
 from lab.mail.envelope import Envelope
-from lab.mail.server import Connection
 from lab.tenant.mail.attribution import NO_TLS, RELAY, Arrival, Judged, counting, judge, known
 from lab.tenant.mail.configuration import Configuration
 from lab.tenant.mail.door_counts import DoorCounts
